@@ -139,6 +139,36 @@ fn groups_are_sorted_and_limited_in_every_format() {
 }
 
 #[test]
+fn users_without_names_are_groups_by_their_numbers_in_every_format() {
+    let Some(_namespace) = fresh() else { return };
+    let held = held(1);
+    // It has no user any more.
+    drop(held.clients);
+    drop(held.accepted);
+    let words = ["-tan", "--by", "user", "--sort", "count"];
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let run = lsock([&words[..], &["--json"]].concat()).clean();
+    let users: Vec<Value> = groups(&run)
+        .iter()
+        .map(|group| group["user"].clone())
+        .collect();
+    assert!(
+        users.contains(&json!(uid)) && users.contains(&Value::Null),
+        "{users:?}"
+    );
+    let run = lsock([&words[..], &["--format", "csv", "-H"]].concat()).clean();
+    let csv: Vec<_> = run
+        .lines()
+        .iter()
+        .map(|line| line.split(',').next().unwrap().to_owned())
+        .collect();
+    assert!(
+        csv.contains(&uid) && csv.contains(&String::new()),
+        "{csv:?}"
+    );
+}
+
+#[test]
 fn a_socket_is_of_the_group_of_each_of_its_processes() {
     let Some(_namespace) = fresh() else { return };
     let held = listeners::shared(V4).unwrap();

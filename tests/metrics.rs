@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::unix::fs::{FileTypeExt as _, symlink};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink};
 
 use nix::sys::socket::{setsockopt, sockopt::RcvBuf};
 
@@ -191,6 +191,11 @@ fn a_file_is_replaced_as_a_whole() {
     assert_eq!((run.status, run.stdout.len()), (Some(0), 0));
     let text = fs::read_to_string(&file).unwrap();
     assert!(samples(&text)["lsock_complete"] == "1" && path("link").is_symlink());
+    // Who could not read it before cannot read it now.
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    write("link", &["-s", "--format", "prometheus"]).clean();
+    assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+    let text = fs::read_to_string(&file).unwrap();
     // What cannot be listed at all leaves the one before, and nothing beside it.
     let run = write("lsock.prom", &["--replay", "/nonexistent"]);
     assert_eq!(run.status, Some(2));

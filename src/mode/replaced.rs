@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -39,7 +40,8 @@ impl Replaced {
     fn create(path: &Path) -> Result<(Self, Box<dyn Write>), Error> {
         // A link stays one; `/dev/stdout` and a pipe are written to.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let is_other = fs::metadata(&path).is_ok_and(|found| !found.is_file());
+        let found = fs::metadata(&path).ok();
+        let is_other = found.as_ref().is_some_and(|found| !found.is_file());
         let beside = (!is_other).then(|| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             path.with_file_name(format!(".{name}.{}", process::id()))
@@ -49,7 +51,18 @@ impl Replaced {
             Some(beside) => {
                 // One that a run with this number left when it was killed.
                 let _ = fs::remove_file(beside);
-                File::create_new(beside).map_err(failed)?
+                let mut options = File::options();
+                options.write(true).create_new(true);
+                match found {
+                    None => options.open(beside).map_err(failed)?,
+                    // Who may read the one before may read this one, and nobody else.
+                    Some(found) => {
+                        let file = options.mode(0o600).open(beside).map_err(failed)?;
+                        let _ = fchown(&file, Some(found.uid()), Some(found.gid()));
+                        file.set_permissions(found.permissions()).map_err(failed)?;
+                        file
+                    }
+                }
             }
             None => File::options().write(true).open(&path).map_err(failed)?,
         };

@@ -276,7 +276,11 @@ impl<'w> Grouped<'w> {
                 .chain(measures);
             lines.push(cells.collect());
         }
-        let widths = titles.iter().enumerate().map(|(place, (_, is_right))| {
+        let mut rights: Vec<bool> = titles.iter().map(|(_, is_right)| *is_right).collect();
+        if self.layout.width.is_some() {
+            self.leave_out_empty(&mut lines, &mut rights);
+        }
+        let widths = rights.iter().enumerate().map(|(place, is_right)| {
             let cells = lines.iter().filter_map(|line| line.get(place));
             (
                 cells
@@ -286,13 +290,29 @@ impl<'w> Grouped<'w> {
                 *is_right,
             )
         });
-        let grid = Grid::new(widths);
+        let mut grid = Grid::new(widths);
+        grid.fold = self.layout.width.map(usize::from);
         for line in lines {
             out.buffer
                 .extend_from_slice(grid.line(&line).trim_end().as_bytes());
             out.buffer.push(b'\n');
         }
         out.finish()
+    }
+
+    /// Leaves out states that no group has, and sums of which nothing is known or which are 0.
+    fn leave_out_empty(&self, lines: &mut [Vec<String>], rights: &mut Vec<bool>) {
+        let header = usize::from(self.layout.header.is_shown());
+        let kept = self.groups.by.len() + 1;
+        for place in (kept..rights.len()).rev() {
+            let mut cells = lines.iter().skip(header).filter_map(|line| line.get(place));
+            if cells.all(|cell| matches!(&**cell, "-" | "0")) {
+                rights.remove(place);
+                for line in &mut *lines {
+                    line.remove(place);
+                }
+            }
+        }
     }
 
     fn write_csv(&self, out: Out<'_>, groups: &[Group], states: &[State]) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::fields::{Datum, Shape, Value};
 use crate::model::{Process, Row};
 use crate::render::style::Style;
-use crate::render::{Field, cell};
+use crate::render::{Field, cell, digits};
 use crate::text::{self, escape};
 
 /// A value that a group has in common.
@@ -48,6 +48,12 @@ pub(super) fn datum<'a>(
 fn plain(datum: Option<Datum<'_>>, row: &Row<'_>, field: Field) -> String {
     let mut out = Vec::new();
     match datum {
+        // Without names.
+        None if field == Field::User => {
+            if let Some(uid) = row.socket.uid {
+                digits::integer(&mut out, uid.into());
+            }
+        }
         None | Some(Datum::Processes([])) => {}
         Some(Datum::Name(name)) => out.extend_from_slice(escape(name).as_bytes()),
         Some(Datum::Path(name)) => {
@@ -85,6 +91,7 @@ fn is_none(field: Field, datum: Option<Datum<'_>>, row: &Row<'_>) -> bool {
 pub(super) fn value(field: Field, datum: Option<Datum<'_>>, row: &Row<'_>) -> serde_json::Value {
     match datum {
         _ if is_none(field, datum, row) => Vec::<u8>::new().into(),
+        None if field == Field::User && row.socket.uid.is_some() => plain(None, row, field).into(),
         None => serde_json::Value::Null,
         Some(Datum::Number(number)) if field.shape() != Shape::Wide => number.into(),
         Some(Datum::Flag(is_set)) => is_set.into(),
@@ -109,8 +116,8 @@ pub(super) fn common(field: Field, row: &Row<'_>, process: Option<&Process>) -> 
     };
     Common {
         shown: shown(field, row, process),
+        is_known: (datum.is_some() || !plain.is_empty()) && !is_none,
         plain,
-        is_known: datum.is_some() && !is_none,
         number,
     }
 }

@@ -81,7 +81,7 @@ fn of_states(counts: &Counts) -> String {
     format!("{total}{colon}{}", states.join(", "))
 }
 
-/// `udp 45, raw 0`
+/// `udp 45, raw 2`, without those that have none.
 fn of_others(counts: &Counts) -> String {
     let others = Protocol::ALL.into_iter();
     let others = others.filter(|protocol| *protocol != Protocol::Tcp);
@@ -89,9 +89,16 @@ fn of_others(counts: &Counts) -> String {
         .filter_map(|protocol| Some(format!("{protocol} {}", total(counts, protocol)?)))
         .collect();
     if others.is_empty() {
-        NOT_LISTED.to_owned()
+        return NOT_LISTED.to_owned();
+    }
+    let some: Vec<String> = others
+        .into_iter()
+        .filter(|other| !other.ends_with(" 0"))
+        .collect();
+    if some.is_empty() {
+        "none".to_owned()
     } else {
-        others.join(", ")
+        some.join(", ")
     }
 }
 
@@ -126,9 +133,9 @@ fn of_findings(all: Option<&Findings>) -> String {
         (count, level.name())
     });
     let levels = levels.iter().filter(|(count, _)| *count > 0);
-    let levels: Vec<String> = levels
-        .map(|(count, name)| format!("{count} {name}"))
-        .collect();
+    let unchecked = all.not_checked().map(|_| "some not checked".to_owned());
+    let levels = levels.map(|(count, name)| format!("{count} {name}"));
+    let levels: Vec<String> = levels.chain(unchecked).collect();
     let netns = first
         .netns
         .as_ref()
