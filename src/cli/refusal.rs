@@ -42,6 +42,13 @@ pub(super) fn usage(
     if error.kind() == ErrorKind::UnknownArgument {
         return Error::Usage(unknown(&error, arguments));
     }
+    if error.kind() == ErrorKind::TooManyValues
+        && let Some(option) = context(&error, ContextKind::InvalidArg)
+        && let Some(value) = context(&error, ContextKind::InvalidValue)
+    {
+        let text = format!("invalid value \"{value}\": {option} takes no value");
+        return Error::Usage(text);
+    }
     if error.kind() == ErrorKind::InvalidValue
         && let Some(written) = context(&error, ContextKind::InvalidValue).and_then(habits::family)
     {

@@ -30,6 +30,12 @@ fn what_loads_rows_is_of_rows_for_programs() {
             "",
         ),
         (
+            "a value of an option that has none",
+            &["-s", "--brief=1"],
+            "invalid value \"1\": --brief takes no value",
+            "",
+        ),
+        (
             "a page of a listing",
             &["-t", "--format", "html"],
             "--format html needs -s, or -E --by pair",
