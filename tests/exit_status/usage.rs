@@ -36,6 +36,12 @@ fn what_loads_rows_is_of_rows_for_programs() {
             "",
         ),
         (
+            "a drawing without TCP",
+            &["-su", "--format", "svg"],
+            "--format svg draws the states of TCP: add -t",
+            "",
+        ),
+        (
             "a page of a listing",
             &["-t", "--format", "html"],
             "--format html needs -s, or -E --by pair",

@@ -58,7 +58,8 @@ impl Head {
         let differences = page.counts.values().map(|count| difference(count).len());
         self.difference = differences.chain([2, self.difference]).max().unwrap_or(0);
         let digits = self.digits;
-        let mut cells = vec![format!("{total:digits$} sockets")];
+        let noun = if total == 1 { "socket " } else { "sockets" };
+        let mut cells = vec![format!("{total:digits$} {noun}")];
         let changes = page.changes;
         for (sign, count, word) in [
             ('+', changes.new, "new"),
