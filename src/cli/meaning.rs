@@ -34,10 +34,7 @@ impl Typed {
         let tables = self.tables(&filter);
         let filter = Expr::all([self.types(&tables)?, filter]);
         let read = tables.list(&input, false);
-        if format == Format::Svg && read.iter().all(|table| table.protocol != Protocol::Tcp) {
-            let text = "--format svg draws the states of TCP: add -t";
-            return Err(Error::Usage(text.to_owned()));
-        }
+        check_drawn(format, &read)?;
         let chosen = self.columns.as_deref().map(|list| columns(list, &read));
         let chosen = chosen.transpose()?;
         let groups = self.groups(&read)?;
