@@ -22,16 +22,6 @@ const fn is_listed(protocol: Protocol) -> bool {
     )
 }
 
-/// A drawing shows TCP alone.
-fn check_drawn(format: Format, tables: &[Table]) -> Result<(), Error> {
-    let has_tcp = tables.iter().any(|table| table.protocol == Protocol::Tcp);
-    if format == Format::Svg && !has_tcp {
-        let text = "--format svg draws the states of TCP: add -t";
-        return Err(Error::Usage(text.to_owned()));
-    }
-    Ok(())
-}
-
 /// Refuses protocols that were named by themselves and have no lines.
 pub(super) fn check_listed(tables: &Tables) -> Result<(), Error> {
     let mut named = tables.alone.iter();

@@ -7,8 +7,9 @@ use super::words::Named;
 use super::{Typed, given};
 use crate::error::Error;
 use crate::filter::Expr;
-use crate::model::{Family, Protocol, SocketType};
+use crate::model::{Family, Protocol, SocketType, Table};
 use crate::query::Tables;
+use crate::render::Format;
 
 impl Typed {
     pub(super) fn lists_only_unix(&self) -> bool {
@@ -129,4 +130,13 @@ fn remove(tables: &mut Tables, named: Named) {
             }
         }
     }
+}
+
+/// A drawing shows TCP alone.
+pub(super) fn check_drawn(format: Format, tables: &[Table]) -> Result<(), Error> {
+    if format != Format::Svg || tables.iter().any(|table| table.protocol == Protocol::Tcp) {
+        return Ok(());
+    }
+    let text = "--format svg draws the states of TCP: add -t";
+    Err(Error::Usage(text.to_owned()))
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::as_netstat::{as_netstat, check_listed};
 use super::expression::{filter_in, not_text};
+use super::families::check_drawn;
 use super::fields::{FieldNeeds, columns, order};
 use super::words::wrong;
 use super::{FormatWord, Terminal, Typed, given};
