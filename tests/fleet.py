@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Runs the recipes of examples/fleet/README.md: ssh and Ansible with DuckDB, and the queries for ClickHouse (chdb).
+"""Runs the recipes of examples/fleet/README.md: ssh and Ansible with DuckDB, rsyslog, and the queries for
+ClickHouse (chdb).
 
-    sudo apt-get install openssh-server
+    sudo apt-get install openssh-server rsyslog
     python3 -m venv /tmp/fleet && /tmp/fleet/bin/pip install ansible-core duckdb chdb
     sudo PATH=/tmp/fleet/bin:$PATH python3 tests/fleet.py target/debug/lsock
 
@@ -51,6 +52,37 @@ def count_in_duckdb(lsock, port):
     return duckdb.sql(f"SELECT count(*) FROM ({statement}) WHERE state = 'LISTEN' AND local_port = {port}").fetchall()[0][0]
 
 
+def shipped(lsock):
+    """What rsyslog sends on of the changes that are written while it follows their file."""
+    with open(os.path.join(HERE, "..", "examples", "fleet", "rsyslog.conf"), encoding="utf-8") as text:
+        conf = text.read()
+    collector = socket.create_server(("127.0.0.1", 0))
+    port = str(collector.getsockname()[1])
+    rows = os.path.abspath("changes.ndjson")
+    for was, put in [("/var/log/lsock.ndjson", rows), ('target="collector"', 'target="127.0.0.1"'), ('"5140"', f'"{port}"'),
+                     ("global(", f'global(workDirectory="{os.getcwd()}" ')]:
+        assert was in conf, was
+        conf = conf.replace(was, put)
+    with open("rsyslog.conf", "w", encoding="utf-8") as out:
+        out.write(conf)
+    with open(rows, "wb") as out:
+        server = subprocess.Popen(["/usr/sbin/rsyslogd", "-n", "-f", "rsyslog.conf", "-i", os.path.abspath("rsyslog.pid")])
+        try:
+            subprocess.run(["timeout", "5", lsock, "-tapc", "1", "--stamp", "--format", "ndjson"], stdout=out, check=False)
+            written = open(rows, "rb").read()
+            sent = b""
+            collector.settimeout(20)
+            connection, _ = collector.accept()
+            connection.settimeout(20)
+            while len(sent) < len(written):
+                sent += connection.recv(1 << 16)
+        finally:
+            server.terminate()
+            server.wait()
+    assert sent == written and written.count(b"\n") > 2, (len(sent), len(written))
+    return written.count(b"\n")
+
+
 def main():
     lsock = os.path.abspath(sys.argv[1])
     folder = tempfile.mkdtemp()
@@ -85,6 +117,8 @@ def main():
                 shutil.copyfileobj(text, out)
     assert count_in_duckdb(lsock, port) == 2
     print("Ansible and DuckDB: the listener of both hosts")
+
+    print(f"rsyslog: {shipped(lsock)} changes, byte for byte")
 
     session = chdb.session.Session()
     session.query("CREATE DATABASE d")
