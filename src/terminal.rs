@@ -112,9 +112,9 @@ pub(crate) fn output() -> io::Result<OwnedFd> {
     io::stdout().as_fd().try_clone_to_owned()
 }
 
-/// Presses and the wheel of the mouse are told, its moves are not.
+/// Enables reports of mouse buttons and the wheel, not of motion.
 const MOUSE: &str = "\u{1b}[?1000h\u{1b}[?1006h";
-/// Nothing of the mouse is told.
+/// Disables mouse reports.
 const NO_MOUSE: &str = "\u{1b}[?1006l\u{1b}[?1000l";
 
 /// Is the terminal taken? Whoever writes to it holds this: a thread that panics, and a signal, give the

@@ -331,7 +331,7 @@ impl View {
         }
     }
 
-    /// What is seen of a text, whose titles stay. Without titles it is painted already.
+    /// The visible part of a text; its titles stay in place. A text without titles is already painted.
     fn text(&mut self, mut lines: Vec<String>, titles: usize, width: usize) -> Vec<String> {
         let window = self.aside.get_or_insert_default();
         let (more, color) = (self.layout.signs.more(), self.layout.color);

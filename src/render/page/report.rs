@@ -1,4 +1,4 @@
-//! `-s --format html`: what is missing, what is wrong, the diagram, and the sockets in tables.
+//! `-s --format html`: completeness, findings, the diagram, and tables of sockets.
 
 use std::fmt::Write as _;
 use std::iter::once;

@@ -40,7 +40,7 @@ pub enum Aside {
         is_gone: bool,
         /// The socket at its other end, if that is on this machine and in a listed namespace.
         other: Option<Arc<OwnedRow>>,
-        /// What is told of it.
+        /// The fields that are shown.
         columns: Vec<Field>,
     },
     /// Groups of sockets.

@@ -15,7 +15,7 @@ pub(super) const MARK: usize = 2;
 /// The longest name of a state: the column would become as wide anyway.
 const STATE: usize = 11;
 
-/// The mark of what became of a socket, and of a row that is selected: both are told without colours too.
+/// The marks of changed sockets and of the selected row, which do not depend on colors.
 pub(super) fn mark(change: Change, is_selected: bool) -> String {
     let sign = match change {
         Change::None | Change::Found => ' ',
