@@ -116,7 +116,7 @@ fn filter_is_needed_and_listeners_are_named_by_state() {
     terminal.press(&["/"]);
     terminal.write(&format!("state listen sport = {port}"));
     terminal.press(&["Enter"]);
-    terminal.wait_for("the listener", says("1 sockets"));
+    terminal.wait_for("the listener", says("1 socket "));
     terminal.press(&["K"]);
     terminal.wait_for("a question", says("End 1 socket? [y/N]"));
     terminal.press(&["y"]);
