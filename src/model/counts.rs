@@ -1,45 +1,43 @@
-//! Sockets counted instead of shown.
+//! Counts of sockets by table and state, and the fullest listeners.
 
 use std::cmp::Ordering;
 
 use super::{OwnedRow, Protocol, Row, Socket, State, StateSet, Table, TimerKind};
 
-/// How many sockets there are, by table and state, and what can be said of TCP as a whole. Memory
-/// grows with the number of tables and of listeners kept, not with that of sockets.
+/// Numbers of sockets by table and state, with totals for TCP. Memory grows with the number of tables and
+/// kept listeners, not of sockets.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
-    /// Each table that was read.
+    /// Every table that was read.
     pub tables: Vec<StateCounts>,
-    /// Those that wait for connections.
+    /// Sockets in `LISTEN`.
     pub listeners: Listeners,
-    /// Milliseconds until the last TCP socket in `TIME_WAIT` ends; `None` = there is none, or it is
-    /// not told.
+    /// Milliseconds until the last TCP socket in `TIME_WAIT` ends. `None` = there is none, or not reported.
     pub longest_time_wait_ms: Option<u32>,
-    /// TCP sockets of which one direction is shut: [`Socket::is_half_closed`].
+    /// Half-closed TCP sockets: [`Socket::is_half_closed`].
     pub half_closed: u64,
-    /// TCP sockets that their programs have closed: [`Socket::is_orphan`].
+    /// Orphaned TCP sockets: [`Socket::is_orphan`].
     pub orphans: u64,
     /// TCP connections that may be stuck: [`Socket::may_be_stuck`].
     pub stuck: u64,
     /// TCP connections of a socket to itself: [`Socket::is_self_connected`].
     pub self_connected: u64,
-    /// A bit for each port that a socket of TCP has, and for each that one of UDP has; empty before the
-    /// first.
+    /// Bitmaps of the local ports in use: of TCP, of UDP. Empty before the first port.
     ports: [Vec<u64>; 2],
 }
 
-/// As many words have a bit for each port.
+/// Words of a bitmap with a bit for each port.
 const PORT_WORDS: usize = (1 << 16) / 64;
 
 impl Counts {
-    /// Nothing yet; of the listeners at most so many will be kept.
+    /// Creates empty counts that keep the `listeners` fullest listeners.
     pub fn new(listeners: usize) -> Self {
         let mut counts = Self::default();
         counts.listeners.most = listeners;
         counts
     }
 
-    /// Counts one more.
+    /// Counts a socket.
     pub fn add(&mut self, row: &Row<'_>) {
         let socket = row.socket;
         if socket.state == State::Listen {
@@ -55,11 +53,11 @@ impl Counts {
         self.add_many(socket, 1);
     }
 
-    /// Counts so many more that are like this one, but for their ports: nobody listens there, both directions are
-    /// open or both are over, and nothing is held up.
+    /// Counts `count` sockets like this one; their ports may differ. None is a listener, half-closed, an
+    /// orphan, stuck or connected to itself.
     pub fn add_many(&mut self, like: &Socket, count: u64) {
         match self.tables.last_mut() {
-            // Tables are read one after another: it is nearly always the last one.
+            // Tables are read one after another, so it is nearly always the last one.
             Some(last) if last.table == like.table() => last.add(like.state, count),
             _ => self.of_table(like.table()).add(like.state, count),
         }
@@ -71,7 +69,7 @@ impl Counts {
         }
     }
 
-    /// Notes that a socket has this port.
+    /// Marks the port as in use.
     pub fn add_port(&mut self, protocol: Protocol, port: Option<u32>) {
         let ports = match protocol {
             Protocol::Tcp => self.ports.first_mut(),
@@ -89,7 +87,7 @@ impl Counts {
         }
     }
 
-    /// Adds what was counted elsewhere, but for ports, which are not the same there.
+    /// Adds the counts of another network namespace, except its ports: every namespace has its own.
     pub fn absorb(&mut self, other: &Self) {
         for table in &other.tables {
             let own = self.of_table(table.table);
@@ -111,7 +109,7 @@ impl Counts {
         self.self_connected += other.self_connected;
     }
 
-    /// A table was read, whatever was found in it, but for states whose sockets were not listed.
+    /// Notes that a table was read, even if it is empty, and which states its source does not list.
     pub fn note(&mut self, table: Table, unlisted: StateSet) {
         self.of_table(table).unlisted = unlisted;
     }
@@ -130,18 +128,17 @@ impl Counts {
         &mut self.tables[place]
     }
 
-    /// How many sockets of a protocol are in a state, over every family.
+    /// Number of sockets of a protocol in a state, of all families.
     pub fn of(&self, protocol: Protocol, state: State) -> u64 {
         self.of_protocol(protocol).map(|t| t.of(state)).sum()
     }
 
-    /// The same; `None` = they were not listed.
+    /// Like [`Self::of`]; `None` = not listed.
     pub fn told(&self, protocol: Protocol, state: State) -> Option<u64> {
         self.of_protocol(protocol).map(|t| t.told(state)).sum()
     }
 
-    /// A number of TCP sockets that are in one of these states; `None` = some states were not listed, or no TCP
-    /// was.
+    /// Returns `number` if all of these states of TCP were listed; `None` otherwise, or without TCP.
     fn told_in(&self, states: StateSet, number: u64) -> Option<u64> {
         let mut tables = self.of_protocol(Protocol::Tcp).peekable();
         tables.peek()?;
@@ -149,23 +146,23 @@ impl Counts {
         tables.all(lists).then_some(number)
     }
 
-    /// TCP sockets in `TIME_WAIT`; `None` = they were not listed.
+    /// TCP sockets in `TIME_WAIT`; `None` = not listed.
     pub fn time_wait(&self) -> Option<u64> {
         let state = State::TimeWait;
         self.told_in(StateSet::EMPTY.with(state), self.of(Protocol::Tcp, state))
     }
 
-    /// [`Self::half_closed`]; `None` = they were not listed.
+    /// [`Self::half_closed`]; `None` = not listed.
     pub fn half_closed(&self) -> Option<u64> {
         self.told_in(Protocol::Tcp.connected(), self.half_closed)
     }
 
-    /// [`Self::orphans`]; `None` = they were not listed.
+    /// [`Self::orphans`]; `None` = not listed.
     pub fn orphans(&self) -> Option<u64> {
         self.told_in(StateSet::ORPHANED, self.orphans)
     }
 
-    /// The ports from `first` to `last` that sockets of TCP, or of UDP, have: the larger number.
+    /// Number of ports from `first` to `last` in use, of TCP or of UDP, whichever is larger.
     pub fn ports_in(&self, first: u16, last: u16) -> u64 {
         let from_first = |word| u64::MAX << if word == first / 64 { first % 64 } else { 0 };
         let to_last = |word| u64::MAX >> if word == last / 64 { 63 - last % 64 } else { 0 };
@@ -181,12 +178,12 @@ impl Counts {
         counts.max().unwrap_or_default()
     }
 
-    /// How many sockets of a protocol there are.
+    /// Number of sockets of a protocol.
     pub fn total(&self, protocol: Protocol) -> u64 {
         self.of_protocol(protocol).map(StateCounts::total).sum()
     }
 
-    /// The counts of one protocol: one for each family that was read.
+    /// The counts of a protocol, one for each family that was read.
     pub fn of_protocol(&self, protocol: Protocol) -> impl Iterator<Item = &StateCounts> {
         let tables = self.tables.iter();
         tables.filter(move |counts| counts.table.protocol == protocol)
@@ -196,11 +193,10 @@ impl Counts {
 /// The sockets of one table by state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateCounts {
-    /// The table.
     pub table: Table,
     /// States whose sockets were not listed.
     unlisted: StateSet,
-    /// Every state that has a name, and the unknown ones that were seen, in their order.
+    /// Every named state in order, then the unknown ones that were seen.
     counts: Vec<(State, u64)>,
 }
 
@@ -214,53 +210,53 @@ impl StateCounts {
         }
     }
 
-    /// How many are in a state.
+    /// Number of sockets in a state.
     pub fn of(&self, state: State) -> u64 {
         let known = self.counts.iter().find(|known| known.0 == state);
         known.map_or(0, |(_, count)| *count)
     }
 
-    /// The same; `None` = they were not listed.
+    /// Like [`Self::of`]; `None` = not listed.
     pub fn told(&self, state: State) -> Option<u64> {
         (!self.unlisted.contains(state)).then(|| self.of(state))
     }
 
-    /// Every state that has a name, and the unknown ones that were seen.
+    /// Every named state, and the unknown ones that were seen, with their numbers.
     pub fn states(&self) -> impl Iterator<Item = (State, u64)> {
         self.counts.iter().copied()
     }
 
-    /// Those in which something is, or may be.
+    /// The states that have sockets, or may have some (`None`).
     pub fn states_told(&self) -> impl Iterator<Item = (State, Option<u64>)> {
         let states = self.states();
         let told = states.map(|(state, _)| (state, self.told(state)));
         told.filter(|(_, count)| *count != Some(0))
     }
 
-    /// How many were listed.
+    /// Number of sockets listed.
     pub fn total(&self) -> u64 {
         self.states().map(|(_, count)| count).sum()
     }
 
-    /// The same; `None` = none was, and there may be some.
+    /// Like [`Self::total`]; `None` = none was listed, and there may be some.
     pub fn total_told(&self) -> Option<u64> {
         let total = self.total();
         (total > 0 || self.unlisted == StateSet::EMPTY).then_some(total)
     }
 }
 
-/// The sockets in `LISTEN`, of which the fullest are kept: the largest share of the limit first.
+/// Sockets in `LISTEN`. The fullest are kept: those that use the largest share of their queue's limit.
 #[derive(Debug, Clone, Default)]
 pub struct Listeners {
-    /// How many there are.
+    /// Number of listeners.
     pub count: u64,
-    /// Of how many it is not told how full they are.
+    /// Number of listeners without a reported limit.
     pub untold: u64,
-    /// The fullest, by share of the limit in use, then by connections waiting, then as they came; before
-    /// [`Self::settle`] in no order, and some more.
+    /// The fullest, by share of the limit in use, then by connections waiting, then in order of arrival.
+    /// Before [`Self::settle`] unordered, with some more.
     pub fullest: Vec<OwnedRow>,
     most: usize,
-    /// True if the first of them, as many as are wanted, are the fullest so far, in order.
+    /// True if `fullest` begins with the `most` fullest so far, in order.
     settled: bool,
 }
 
@@ -276,13 +272,13 @@ impl Listeners {
         if self.most > 0 && least.is_none_or(is_fuller) {
             self.fullest.push(OwnedRow::keep(row));
         }
-        // Not at each: of a large limit every place would be moved again and again.
+        // Not at each insertion: a large list would be moved every time.
         if self.fullest.len() >= self.most.saturating_mul(2).max(LEAST_KEPT) {
             self.settle();
         }
     }
 
-    /// Orders those that are kept, and drops what is too many.
+    /// Sorts the kept listeners and drops all but the fullest.
     pub fn settle(&mut self) {
         let fuller = |a: &OwnedRow, b: &OwnedRow| fullness(b.row().socket, a.row().socket);
         self.fullest.sort_by(fuller);
@@ -290,17 +286,17 @@ impl Listeners {
         self.settled = true;
     }
 
-    /// How many are not among the fullest.
+    /// Number of listeners not among the fullest.
     pub fn left_out(&self) -> u64 {
         let kept = u64::try_from(self.fullest.len()).unwrap_or(u64::MAX);
         self.count.saturating_sub(kept)
     }
 }
 
-/// So many may be kept, however few are wanted.
+/// Listeners kept before the first sort, however few are wanted.
 const LEAST_KEPT: usize = 64;
 
-/// Which of two queues is fuller. Where the source does not tell the limit, it counts as large.
+/// Compares how full two queues are. An unreported limit counts as large.
 fn fullness(one: &Socket, other: &Socket) -> Ordering {
     let waiting = |socket: &Socket| u64::from(socket.recv_queue.unwrap_or_default());
     let limit = |socket: &Socket| u64::from(socket.send_queue.unwrap_or(u32::MAX).max(1));

@@ -1,37 +1,36 @@
-//! What the kernel tells of a socket only when asked.
+//! What the kernel reports of a socket only on request: memory, TCP information, files, other attributes.
 
 use super::{Info, Structure, Unit};
 
-/// Memory a socket uses, in bytes, as `SK_MEMINFO_*` (`include/uapi/linux/sock_diag.h`) counts it.
-///
-/// A value the source does not have is `None`.
+/// Memory of a socket in bytes, as in `SK_MEMINFO_*` (`include/uapi/linux/sock_diag.h`). `None` = not
+/// reported by the source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// Held by received data not yet read.
+    /// Received data not yet read.
     pub rmem_alloc: Option<u32>,
     /// Limit of the receive buffer.
     pub rcvbuf: Option<u32>,
-    /// Held by data under way to the device.
+    /// Data passed to the device and not yet sent.
     pub wmem_alloc: Option<u32>,
     /// Limit of the send buffer.
     pub sndbuf: Option<u32>,
-    /// Set aside for future use.
+    /// Reserved for future use.
     pub fwd_alloc: Option<u32>,
-    /// Held by queued data, sent or not.
+    /// Data in the send queue, sent or not.
     pub wmem_queued: Option<u32>,
-    /// Held by options and filters.
+    /// Options and filters.
     pub optmem: Option<u32>,
-    /// Held by segments that arrived while the socket was locked.
+    /// Segments that arrived while the socket was locked.
     pub backlog: Option<u32>,
     /// Packets dropped (a count, not bytes).
     pub drops: Option<u32>,
 }
 
-/// Its name, what it counts, and its value.
+/// Name, unit and value of a field.
 pub type MemoryField = (&'static str, Unit, fn(&Memory) -> Option<u32>);
 
 impl Memory {
-    /// The fields, in the order of every format.
+    /// The fields in the order of every format.
     pub const FIELDS: [MemoryField; 9] = [
         ("rmem_alloc", Unit::Bytes, |of| of.rmem_alloc),
         ("rcvbuf", Unit::Bytes, |of| of.rcvbuf),
@@ -45,63 +44,63 @@ impl Memory {
     ];
 }
 
-/// The file of a unix socket that is bound to a path.
+/// The file of a unix socket bound to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BoundFile {
-    /// The device of its file system, major and minor.
+    /// Device number of its file system: major, minor.
     pub device: (u32, u32),
-    /// Its inode, or the lower 32 bits of that.
+    /// Its inode number, or the lower 32 bits of it.
     pub inode: u32,
 }
 
-/// What the kernel tells only when asked.
+/// What the kernel reports of a socket only on request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
-    /// The congestion control algorithm; empty = unknown. Any bytes but NUL.
+    /// Congestion control algorithm; empty = unknown. Any bytes except NUL.
     pub congestion: Vec<u8>,
-    /// The upper layer protocol; empty = none, or unknown. Any bytes but NUL.
+    /// Upper layer protocol (ULP); empty = none or unknown. Any bytes except NUL.
     pub ulp: Vec<u8>,
-    /// The addresses of peers that a signature of RFC 2385 is agreed on with, `10.0.0.1/32`, joined with commas;
-    /// empty = none, or unknown.
+    /// Peer addresses with a TCP MD5 key (RFC 2385), like `10.0.0.1/32`, separated by commas; empty = none or
+    /// unknown.
     pub md5: Vec<u8>,
-    /// The BPF maps of type `BPF_MAP_TYPE_SK_STORAGE` that store something of the socket, as id and octets, `12:16`,
-    /// joined with commas; empty = none, or not told.
+    /// BPF socket storage (`BPF_MAP_TYPE_SK_STORAGE`) as map id and size in bytes, like `12:16`, separated by
+    /// commas; empty = none or not reported.
     pub bpf_storage: Vec<u8>,
-    /// True if the kernel refused to tell those.
+    /// True if the kernel refused to report BPF socket storage.
     pub is_storage_refused: bool,
-    /// The bytes of each [`Structure`]; none = the kernel did not send it.
+    /// The bytes of each [`Structure`]; empty = not sent by the kernel.
     structures: [Vec<u8>; Structure::ALL.len()],
     /// Socket memory.
     pub memory: Option<Memory>,
-    /// The addresses of its own end and of the other one, separated by commas (SCTP); empty = not told, or of
-    /// another protocol.
+    /// Local addresses and peer addresses of SCTP, separated by commas; empty = not reported, or another
+    /// protocol.
     pub addresses: [Vec<u8>; 2],
-    /// The file of a unix socket that is bound to a path.
+    /// The file of a unix socket bound to a path.
     pub file: Option<BoundFile>,
-    /// Its device in digits, `8:1`; empty without a file.
+    /// The device number of `file` in digits, like `8:1`; empty without a file.
     pub file_device: Vec<u8>,
-    /// The inodes of the sockets that wait to be accepted (unix listeners).
+    /// Inodes of the sockets waiting for `accept` (unix listeners).
     pub pending_peers: Option<Vec<u32>>,
-    /// What no field here holds, as the kernel sent it, by the numbers of its attributes.
+    /// Attributes without a field here: number and bytes, as the kernel sent them.
     pub attributes: Vec<(u32, Vec<u8>)>,
-    /// True if those are kept.
+    /// True if such attributes are kept.
     pub keeps_attributes: bool,
 }
 
 impl Details {
-    /// What the kernel sent of a structure.
+    /// The structure as the kernel sent it; `None` = not sent.
     pub fn info(&self, structure: Structure) -> Option<Info<'_>> {
         let bytes = self.structures.get(structure.place())?;
         (!bytes.is_empty()).then_some(Info::new(structure, bytes))
     }
 
-    /// Keeps a structure as the kernel sent it.
+    /// Stores a structure as the kernel sent it.
     pub fn set_info(&mut self, structure: Structure, bytes: &[u8]) {
         self.clear_info(structure);
         self.set_part(structure, 0, bytes);
     }
 
-    /// Keeps a part of a structure that comes in pieces; bytes that did not come are 255.
+    /// Stores a part of a structure that arrives in pieces; missing bytes are 255.
     pub fn set_part(&mut self, structure: Structure, offset: usize, part: &[u8]) {
         let Some(bytes) = self.structures.get_mut(structure.place()) else {
             return;
@@ -113,14 +112,14 @@ impl Details {
         }
     }
 
-    /// Forgets a structure.
+    /// Clears a structure.
     pub fn clear_info(&mut self, structure: Structure) {
         if let Some(bytes) = self.structures.get_mut(structure.place()) {
             bytes.clear();
         }
     }
 
-    /// Forgets what is asked for with `-i`.
+    /// Clears what `-i` asks for.
     pub fn clear_infos(&mut self) {
         for names in [&mut self.congestion, &mut self.ulp, &mut self.md5] {
             names.clear();
@@ -132,14 +131,13 @@ impl Details {
         }
     }
 
-    /// Forgets the file of a unix socket, and who waits for it.
+    /// Clears the file of a unix socket and its pending peers.
     pub fn clear_files(&mut self) {
         self.file = None;
         self.file_device.clear();
         self.pending_peers = None;
     }
 
-    /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.attributes.clear();
         self.clear_infos();

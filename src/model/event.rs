@@ -1,4 +1,4 @@
-//! A step through the TCP state machine, as it was seen.
+//! Events: state changes of TCP sockets.
 
 use std::sync::Arc;
 
@@ -7,79 +7,78 @@ use jiff::Timestamp;
 use super::machine::transition;
 use super::{Diagnostics, Process, Socket, State, named};
 
-/// One step of one socket.
+/// One state change of a socket.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// When: as the kernel recorded it, or, where [`Event::sampled`] is set, when it was noticed.
+    /// When the kernel recorded it; with [`Event::sampled`], when polling noticed it.
     pub time: Timestamp,
-    /// The state it left; `None` = it is not known, for nobody looked in between.
+    /// The state before; `None` = unknown, because nothing was watching.
     pub old_state: Option<State>,
-    /// The socket after the step. What is only known by looking it up (inode, cookie, user …) is
-    /// `None` where it was gone before it could be looked up.
+    /// The socket after the change. Fields that need a lookup (inode, cookie, user …) are `None` if the
+    /// socket was gone by then.
     pub socket: Socket,
-    /// Noticed by looking again, not recorded by the kernel: the step is certain, its time is late.
+    /// True if found by polling, not recorded by the kernel: the change is certain, its time is late.
     pub sampled: bool,
-    /// Which connection (or listener) of this run it belongs to. The socket that the kernel puts in
-    /// the place of another (`TIME_WAIT`) has the same number.
+    /// Number of the connection (or listener) in this run. A `TIME_WAIT` socket has the number of the socket
+    /// it replaces.
     pub connection: u64,
-    /// What became of the SYN of a step to `SYN_SENT`.
+    /// What became of the SYN, in a change to `SYN_SENT`.
     pub syn: Syn,
-    /// How it ended, where that was neither in `LAST_ACK` nor in `TIME_WAIT` and the kernel tells.
+    /// How the connection ended, if the kernel reports it and it was not by `LAST_ACK` or `TIME_WAIT`.
     pub ending: Option<Ending>,
-    /// Whose socket it is; `None` = the kernel's record does not tell, and whoever holds the inode is to
-    /// be looked up now.
+    /// The owner of the socket; `None` = not in the kernel's record: look up who holds the inode now.
     pub owner: Option<Owner>,
-    /// Who made the step; `None` = a segment or a timer did, or it is not known.
+    /// The thread that caused the change; `None` = a segment or a timer did, or unknown.
     pub task: Option<Task>,
-    /// What TCP has counted up to the step; `None` = it is not known.
+    /// Traffic up to the change; `None` = unknown.
     pub traffic: Option<Traffic>,
-    /// How long it was in the state that it left, and how long it has lived.
+    /// Time spent in the old state and since the first event.
     pub spent: Spent,
 }
 
-/// Microseconds that a socket has spent; `None` = the begin was not recorded, or there is none.
+/// Times in microseconds; `None` = the start was not recorded, or there is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// In the state that it left.
+    /// In the old state.
     pub in_state_us: Option<u64>,
-    /// Since its first step.
+    /// Since the first event.
     pub in_all_us: Option<u64>,
 }
 
-/// The thread that made a step by a system call, or that destroyed a socket of another.
+/// The thread whose system call caused a state change, or that destroyed another program's socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Task {
-    /// Its process.
+    /// Its process id.
     pub pid: u32,
-    /// Its own number.
+    /// Its thread id.
     pub tid: u32,
-    /// `comm`, ended by NULs.
+    /// `comm`, padded with NULs.
     pub comm: [u8; 16],
 }
 
 impl Task {
-    /// Its name: any bytes but NUL.
+    /// Its name: any bytes except NUL.
     pub fn name(&self) -> &[u8] {
         let name = self.comm.split(|byte| *byte == 0).next();
         name.unwrap_or_default()
     }
 }
 
-/// What a connection has carried.
+/// The traffic of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traffic {
-    /// Bytes of data sent, each counted once.
+    /// Bytes of data sent, without retransmissions.
     pub bytes_sent: u64,
     /// Bytes of data received.
     pub bytes_received: u64,
-    /// Segments sent again.
+    /// Segments retransmitted.
     pub retransmits: u32,
     /// The smoothed round-trip time in microseconds; `None` = not measured yet.
     pub rtt_us: Option<u32>,
 }
 
 impl Event {
-    /// True if it ends a connection otherwise than both ends wanted: refused, reset, timed out, aborted.
+    /// True if the connection ended abnormally: refused, reset, timed out, aborted.
     pub fn is_broken_off(&self) -> bool {
         let is_early = match self.old_state {
             Some(State::Listen | State::LastAck | State::TimeWait | State::Bound) | None => false,
@@ -95,7 +94,7 @@ impl Event {
         is_early && !wanted.contains(&self.ending)
     }
 
-    /// What the step means in the handshake or the close; `None` = it is not known where it came from.
+    /// The step of the handshake or the close; `None` = the state before is unknown.
     pub fn step(&self) -> Option<&'static str> {
         let words = match (self.old_state, self.socket.state) {
             (_, State::SynSent) => self.syn.words(),
@@ -109,22 +108,22 @@ impl Event {
     }
 }
 
-/// What became of the SYN that `connect(2)` asks for.
+/// What became of the SYN of `connect(2)`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Syn {
     /// It was sent.
     #[default]
     Sent,
-    /// It was sent, or waits for the first data: `TCP_FASTOPEN_CONNECT`.
+    /// It was sent, or waits for the first data (`TCP_FASTOPEN_CONNECT`).
     MayWait,
-    /// It waits for the first data, or there was no way to send it.
+    /// It waits for the first data, or could not be sent.
     NotSent,
-    /// There is none: a program restores a connection, by `TCP_REPAIR`.
+    /// There is none: `TCP_REPAIR` restores a connection.
     Restored,
 }
 
 impl Syn {
-    /// The words for a step to `SYN_SENT`; `None` = the usual ones.
+    /// The text for a change to `SYN_SENT`; `None` = the usual one.
     const fn words(self) -> Option<&'static str> {
         match self {
             Self::Sent => None,
@@ -136,60 +135,60 @@ impl Syn {
 }
 
 named! {
-    /// How a connection ended that did not end in `LAST_ACK` or `TIME_WAIT`, and the words for it.
+    /// How a connection ended without `LAST_ACK` or `TIME_WAIT`, with the text for it.
     pub enum Ending {
-        /// The peer's FIN came, and there is no `TIME_WAIT`: MPTCP.
+        /// The peer's FIN arrived, and MPTCP has no `TIME_WAIT`.
         Complete = "close 4/4: FIN received and acknowledged",
         /// The peer answered the SYN with RST.
         Refused = "connection refused",
-        /// ICMP answered the SYN: port unreachable, as a firewall says it.
+        /// ICMP "port unreachable" answered the SYN, typically from a firewall.
         Rejected = "connection refused by ICMP",
-        /// No answer: to the SYN, to data, or to keepalive probes.
+        /// No answer to the SYN, to data, or to keepalive probes.
         TimedOut = "timed out",
-        /// No way leads there, as ICMP or the routes say.
+        /// ICMP or the routing table reports the host or network as unreachable.
         Unreachable = "host or network unreachable",
         /// The peer sent RST.
         ResetByPeer = "reset by the peer",
-        /// RST, by whomever.
+        /// RST, from either side.
         Reset = "reset",
-        /// The program ended it: `SO_LINGER` 0, data unread at `close(2)`, `connect(2)` to `AF_UNSPEC`.
+        /// The program aborted it: `SO_LINGER` 0, unread data at `close(2)`, `connect(2)` to `AF_UNSPEC`.
         Aborted = "aborted: RST sent",
-        /// The program closed it before there was an answer to its SYN.
+        /// The program closed it before its SYN was answered.
         GivenUp = "given up before the peer answered",
-        /// It was closed, or could not be opened, before a SYN was sent.
+        /// It was closed, or failed to open, before a SYN was sent.
         NotBegun = "closed before a SYN was sent",
-        /// There was no local port for it.
+        /// No local port was available.
         NoPort = "no local port left",
-        /// Nobody had accepted it when the listener was closed.
+        /// It was not accepted before the listener was closed.
         NotAccepted = "listener closed before it was accepted: RST sent",
-        /// The program took it away without a segment, by `TCP_REPAIR`.
+        /// The program removed it silently with `TCP_REPAIR`.
         Removed = "TCP_REPAIR: nothing sent",
-        /// An administrator ended it: `lsock -K`, `ss -K`.
+        /// An administrator destroyed it: `lsock -K`, `ss -K`.
         Destroyed = "destroyed by an administrator",
     }
 }
 
-/// Whose a socket is, as far as the kernel's records tell.
+/// The owner of a socket, as far as the kernel's records show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Owner {
-    /// The process that opened it, or was the last to use it.
+    /// The process that opened it, or used it last.
     pub process: Option<Arc<Process>>,
-    /// The cgroup that it was in then; `None` = unknown.
+    /// The cgroup of that process at that time; `None` = unknown.
     pub cgroup_id: Option<u64>,
-    /// The inode that its holders had when the watch began: its own, or that of the listener that made
-    /// it. What they were found to be then counts more than `process`.
+    /// The inode by which its holders were found when watching began: its own, or that of the listener it
+    /// came from. They take precedence over `process`.
     pub inode: Option<u64>,
 }
 
-/// What is to be said at the end of a run that watched.
+/// The summary at the end of a run that watched events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventSummary {
     /// Events shown.
     pub matched: u64,
-    /// Steps that the kernel has not recorded, for want of room or as those that followed show.
+    /// State changes that the kernel dropped for lack of buffer space, or that are missing between others.
     pub lost: u64,
-    /// True if the steps were found by polling: late, and without those of short-lived sockets.
+    /// True if events came from polling: late, and without short-lived sockets.
     pub sampled: bool,
-    /// What is missing, and what else must be known.
+    /// What is missing, and warnings.
     pub diagnostics: Diagnostics,
 }

@@ -1,4 +1,4 @@
-//! What is wrong, found in the sockets.
+//! Findings: problems detected in the sockets.
 
 mod group;
 mod kind;
@@ -22,81 +22,79 @@ use super::named;
 use crate::text::counted;
 
 named! {
-    /// How grave a finding is; a graver one is greater.
+    /// The severity of a finding, ascending.
     pub enum Severity {
-        /// Worth knowing; it may be meant so.
+        /// Worth knowing; may be intended.
         Info = "info",
-        /// Something does not go as it should, or soon will not.
+        /// Something does not work as it should, or soon will not.
         Warning = "warning",
         /// Connections fail, or are about to.
         Critical = "critical",
     }
 }
 
-/// Something that was found.
+/// A problem that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The name of its [kind](FindingKind).
     pub kind: &'static str,
-    /// How grave it is.
     pub severity: Severity,
-    /// How many sockets it is about.
+    /// Number of sockets concerned.
     pub count: u64,
-    /// A filter that lists exactly these, with `-a`.
+    /// A filter that lists exactly these sockets, with `-a`.
     pub sockets: String,
-    /// Numbers, processes and what to do, in a sentence or two; clean text.
+    /// Fact with numbers and processes, cause and remedy; escaped text.
     pub text: String,
-    /// The network namespace, where several were looked at.
+    /// The network namespace, if several were searched.
     pub netns: Option<Arc<[u8]>>,
 }
 
-/// What was looked for.
+/// The result of a search for findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// What was found, the most severe first.
+    /// The findings, most severe first.
     pub found: Vec<Finding>,
-    /// What cannot be told.
+    /// What could not be checked.
     pub not_checked: Vec<NotChecked>,
-    /// The names of the kinds that were looked for.
+    /// Names of the kinds that were searched for.
     pub checked: BTreeSet<&'static str>,
-    /// Counters of the kernel, where they were asked for.
+    /// Kernel counters, if requested.
     pub counters: Vec<Counter>,
 }
 
-/// A finding that there may be: the source does not report what tells it, or processes that cannot be
-/// read decide.
+/// A possible finding: the source does not report what it needs, or some processes cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotChecked {
     /// The name of its [kind](FindingKind).
     pub kind: &'static str,
-    /// How severe it can be.
+    /// The highest severity it may have.
     pub severity: Severity,
-    /// In how many sockets it may be.
+    /// Number of sockets that could not be checked.
     pub sockets: u64,
 }
 
 /// A counter of a network namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counter {
-    /// Its name as a gauge.
+    /// Its name in the metrics format.
     pub name: &'static str,
     /// What it counts.
     pub help: &'static str,
-    /// `None` = the kernel does not tell it.
+    /// `None` = not reported by the kernel.
     pub value: Option<u64>,
-    /// The network namespace, where several were looked at.
+    /// The network namespace, if several were searched.
     pub netns: Option<Arc<[u8]>>,
 }
 
 impl Findings {
-    /// The most severe first, then in the order of the kinds, then the largest.
+    /// Sorts by severity, most severe first, then by kind, then by number of sockets.
     pub fn sort(&mut self) {
         let place = |found: &Finding| FINDINGS.iter().position(|kind| kind.name == found.kind);
         self.found
             .sort_by_key(|found| (Reverse(found.severity), place(found), Reverse(found.count)));
     }
 
-    /// Adds what was found in another network namespace.
+    /// Adds the findings of another network namespace.
     pub fn absorb(&mut self, netns: &Arc<[u8]>, other: Self) {
         let netns = || Some(Arc::clone(netns));
         let found = other.found.into_iter().map(|finding| Finding {
@@ -115,8 +113,7 @@ impl Findings {
         self.checked.extend(other.checked);
     }
 
-    /// Notes of how many sockets a finding cannot be told, with those of the same kind before. Without a
-    /// severity it is no finding.
+    /// Adds sockets that could not be checked for a kind of finding. Ignored without a severity.
     pub fn doubt(&mut self, kind: &'static str, severity: Option<Severity>, sockets: u64) {
         let Some(severity) = severity.filter(|_| sockets > 0) else {
             return;
@@ -134,7 +131,7 @@ impl Findings {
         }
     }
 
-    /// `not checked: accept_queue of 2 sockets`; `None` = everything was.
+    /// `not checked: accept_queue of 2 sockets`; `None` = everything was checked.
     pub fn not_checked(&self) -> Option<String> {
         let each = self.not_checked.iter();
         let each = each.map(|one| format!("{} of {}", one.kind, counted(one.sockets, "socket")));

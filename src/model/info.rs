@@ -1,17 +1,17 @@
-//! Kernel structures that grow from version to version: `tcp_info`, `mptcp_info` and smaller ones.
+//! Kernel structures that grow with each version: `tcp_info`, `mptcp_info` and smaller ones.
 
 use std::sync::LazyLock;
 
 use super::{Protocol, named};
 
 named! {
-    /// What a number counts.
+    /// The unit of a number.
     pub enum Unit {
-        /// Things, codes and bits.
+        /// Counts, codes and bits.
         Count = "count",
         /// Bytes.
         Bytes = "bytes",
-        /// Bytes of which each one counts: a segment, a window.
+        /// Bytes that count singly: a segment, a window.
         Octets = "octets",
         /// Bytes per second.
         Rate = "rate",
@@ -23,13 +23,13 @@ named! {
 }
 
 named! {
-    /// Which structure.
+    /// A structure.
     pub enum Structure {
         /// `struct tcp_info` (`include/uapi/linux/tcp.h`), without the prefix `tcpi_`.
         TcpInfo = "tcp_info",
         /// `struct mptcp_info` (`include/uapi/linux/mptcp.h`), without the prefix `mptcpi_`.
         MptcpInfo = "mptcp_info",
-        /// What a program, or the system, has set of the socket.
+        /// Socket options that a program, or the system, has set.
         SocketOptions = "socket_options",
         /// The state of the congestion control algorithm: Vegas, DCTCP or BBR.
         CongestionInfo = "congestion_info",
@@ -41,7 +41,7 @@ named! {
         XdpInfo = "xdp_info",
         /// Connection and congestion of TIPC.
         TipcInfo = "tipc_info",
-        /// What carries a connection of SMC.
+        /// The link of an SMC connection.
         SmcInfo = "smc_info",
     }
 }
@@ -55,7 +55,7 @@ static FIELDS: LazyLock<Vec<Vec<InfoField>>> = LazyLock::new(|| {
 });
 
 impl Structure {
-    /// That which is about the sockets of a protocol, and no others.
+    /// The structure that only sockets of this protocol have.
     pub const fn of(protocol: Protocol) -> Option<Self> {
         match protocol {
             Protocol::Tcp => Some(Self::TcpInfo),
@@ -68,12 +68,12 @@ impl Structure {
         }
     }
 
-    /// Its fields, in the order of the kernel.
+    /// Its fields, in the kernel's order.
     pub fn fields(self) -> &'static [InfoField] {
         FIELDS.get(self.place()).map_or(&[], Vec::as_slice)
     }
 
-    /// Its place in [`Structure::ALL`].
+    /// Its index in [`Structure::ALL`].
     pub(super) const fn place(self) -> usize {
         match self {
             Self::TcpInfo => 0,
@@ -103,19 +103,19 @@ impl Structure {
     }
 }
 
-/// Where a number stands in a structure.
+/// Position of a number in a structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {
     offset: usize,
-    /// Bytes.
+    /// In bytes.
     size: usize,
-    /// Its bits: where in the first byte they begin, how many.
+    /// First bit in the first byte, and number of bits.
     shift: u32,
     bits: u32,
 }
 
 impl Span {
-    /// Reads `68 4`, or `6 1:4:4` of a bit field.
+    /// Parses `68 4`, or `6 1:4:4` for a bit field.
     fn read(offset: &str, size: &str) -> Option<Self> {
         let mut numbers = size.split(':').map(str::parse);
         let bytes: u32 = numbers.next()?.ok()?;
@@ -131,33 +131,33 @@ impl Span {
 /// One field of a kernel structure.
 #[derive(Debug, PartialEq, Eq)]
 pub struct InfoField {
-    /// What it is a part of.
+    /// The structure it belongs to.
     pub structure: Structure,
     /// Its name, without the structure's prefix.
     pub name: &'static str,
-    /// What it counts.
+    /// Its unit.
     pub unit: Unit,
     span: Span,
-    /// The names of its bits, the lowest first; none where it is no set of flags.
+    /// Names of its bits, lowest first; empty unless it is a set of flags.
     pub flags: Vec<&'static str>,
-    /// The names of its values, where they are codes.
+    /// Names of its values, if they are codes.
     pub words: Vec<(u64, &'static str)>,
-    /// True if its values use all of 64 bits: numbers of many programs are exact below 2^53 only.
+    /// True if its values use all 64 bits; many JSON readers are exact only below 2^53.
     pub is_wide: bool,
-    /// The value that says nothing, for most sockets have it.
+    /// The default value, which most sockets have and compact output omits.
     pub usual: u64,
-    /// True if the kernel tells it of a listener too; every other field is 0 there, and says nothing.
+    /// True if the kernel reports it for a listener. Every other field is 0 there, without meaning.
     of_listener: bool,
-    /// The numbers that stand for none: no limit, nothing measured yet, or not sent.
+    /// Values that mean none: no limit, not measured yet, or not sent.
     none: Vec<u64>,
-    /// True if it is the rate of [`Info::send_rate`], of what stands up to its place.
+    /// True if it is computed: [`Info::send_rate`], from the fields up to its place.
     is_computed: bool,
-    /// The count of what the field is about: while it is 0, the field says nothing.
+    /// The counter of the same subject: while it is 0, the field has no meaning.
     counter: Option<Span>,
 }
 
 impl InfoField {
-    /// Reads the line of a field among all of its structure; `None` = it is a remark.
+    /// Parses the line of a field among all lines of its structure; `None` = a comment.
     fn read(structure: Structure, line: &'static str, all: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let (name, offset, size) = (words.next()?, words.next()?, words.next()?);
@@ -208,23 +208,22 @@ fn fields(structure: Structure, text: &'static str) -> Vec<InfoField> {
         .collect()
 }
 
-/// Of every rate: no limit.
+/// The value of every rate that means no limit.
 const NO_RATE: u64 = u64::MAX;
 
 /// `TCP_LISTEN` (`include/net/tcp_states.h`).
 const TCP_LISTEN: u8 = 10;
 
-/// Such a structure as one kernel sent it. A field beyond its end is absent, not zero; bytes beyond
-/// the fields known here are ignored.
+/// A structure as one kernel sent it. A field beyond its end is absent, not zero; bytes beyond the known
+/// fields are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Info<'b> {
-    /// Which one.
     pub structure: Structure,
     bytes: &'b [u8],
 }
 
 impl<'b> Info<'b> {
-    /// A structure of these bytes.
+    /// Wraps the bytes of a structure.
     pub const fn new(structure: Structure, bytes: &'b [u8]) -> Self {
         Self { structure, bytes }
     }
@@ -238,7 +237,7 @@ impl<'b> Info<'b> {
         }
     }
 
-    /// The value of a field; `None` when this kernel did not send it, or it means that there is none.
+    /// The value of a field; `None` = not sent by this kernel, or the value means none.
     pub fn get(self, field: &InfoField) -> Option<u64> {
         if self.lacks(field) {
             return None;
@@ -255,7 +254,7 @@ impl<'b> Info<'b> {
         (!is_none).then_some(value)
     }
 
-    /// Bytes per second: a congestion window in each round trip; `None` = none was measured yet.
+    /// Bytes per second: one congestion window per round trip; `None` = not measured yet.
     fn send_rate(self) -> Option<u64> {
         let [window, segment, rtt] =
             ["snd_cwnd", "snd_mss", "rtt"].map(|name| self.value(name).map(u128::from));
@@ -289,17 +288,17 @@ impl<'b> Info<'b> {
         span.offset + span.size <= self.bytes.len()
     }
 
-    /// True if this kernel sent the field, whatever it says.
+    /// True if this kernel sent the field, whatever its value.
     pub const fn was_sent(self, field: &InfoField) -> bool {
         self.has(field.span)
     }
 
-    /// True if a socket of this kind has no such field.
+    /// True if such a socket has no such field.
     pub fn lacks(self, field: &InfoField) -> bool {
         self.is_listener() && !field.of_listener
     }
 
-    /// What the kernel sent for the field with this name, whatever it means.
+    /// The raw value of the field with this name.
     pub fn sent(self, name: &str) -> Option<u64> {
         let mut fields = self.structure.fields().iter();
         self.number(fields.find(|field| field.name == name)?.span)

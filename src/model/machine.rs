@@ -1,5 +1,5 @@
-//! The TCP state machine: which step leads from where to where (RFC 9293, figure 5, as Linux makes
-//! the steps), and what is to be said of each state.
+//! The TCP state machine: its transitions (RFC 9293, figure 5, as Linux implements them) and an explanation
+//! of each state.
 
 mod explanation;
 
@@ -9,38 +9,38 @@ use std::sync::LazyLock;
 
 use super::State::{self, Bound, Closed, Listen, SynRcvd, Unconn};
 
-/// One step of the machine.
+/// One transition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transition {
-    /// Where it begins.
+    /// The state before.
     pub from: State,
-    /// Where it leads.
+    /// The state after.
     pub to: State,
-    /// The segments or system calls that make it happen: `receive FIN, send ACK`.
+    /// The segments or system calls that cause it: `receive FIN, send ACK`.
     pub cause: &'static str,
-    /// The words for it as it happens: `handshake 1/3: SYN sent`.
+    /// Its text as an event: `handshake 1/3: SYN sent`.
     pub step: &'static str,
 }
 
-/// Every step, in the order of a connection's life; of several between the same states the usual one
-/// is the first.
+/// Every transition, in the order of a connection's life; of several between the same states the usual one is
+/// first.
 ///
-/// The kernel has one code for CLOSED, BOUND and UNCONN, and reports no step between them. It goes
-/// from `FIN_WAIT_1` to `TIME_WAIT` in two steps at once, by way of `FIN_WAIT_2`. Where `TIME_WAIT`
-/// begins it reports a step to CLOSED, since a smaller structure takes over from the socket.
+/// The kernel has one code for CLOSED, BOUND and UNCONN, and reports no transitions between them. It goes
+/// from `FIN_WAIT_1` to `TIME_WAIT` in one step, through `FIN_WAIT_2`. On entering `TIME_WAIT` it reports a
+/// transition to CLOSED, because a smaller structure replaces the socket.
 pub static TRANSITIONS: LazyLock<Vec<Transition>> = LazyLock::new(|| {
     let lines = include_str!("machine/steps.txt").lines();
     lines.filter_map(Transition::read).collect()
 });
 
-/// The steps of associations of SCTP and of SMC, which have no words of their own as they happen.
+/// The transitions of SCTP associations and of SMC. They have no event texts.
 pub static OTHER_TRANSITIONS: LazyLock<Vec<Transition>> = LazyLock::new(|| {
     let lines = include_str!("machine/other_steps.txt").lines();
     lines.filter_map(Transition::read).collect()
 });
 
 impl Transition {
-    /// Reads `SYN_SENT -> CLOSED | cause | step`, the step only if there is one; other lines are remarks.
+    /// Parses `SYN_SENT -> CLOSED | cause | step`, where the step is optional; other lines are comments.
     fn read(line: &'static str) -> Option<Self> {
         let (ends, words) = line.split_once(" | ")?;
         let (from, to) = ends.split_once(" -> ")?;
@@ -54,19 +54,17 @@ impl Transition {
     }
 }
 
-/// The step between two states, the usual one if there are several; `None` = the machine has none.
+/// The transition between two states, the usual one if there are several; `None` = there is none.
 ///
-/// CLOSED can be reached from every named state, if by nothing else then by an abort.
+/// CLOSED can be reached from every named state, at least by an abort.
 pub fn transition(from: State, to: State) -> Option<&'static Transition> {
     TRANSITIONS
         .iter()
         .find(|step| step.from == from && step.to == to)
 }
 
-/// The steps that a TCP socket made on every way from one state to another, in their order, as what it
-/// left and where it arrived. The last of them leads to `to`; `None` where nobody knows from where.
-/// Whoever saw the socket in the one state and later, with the same ends, in the other knows that it
-/// made these.
+/// The transitions, in order, that a TCP socket must have made between two states seen at different times
+/// with the same ends: those common to all paths. The last leads to `to`; its old state is `None` if unknown.
 ///
 /// BOUND does not appear: the kernel's code for it is that of CLOSED.
 pub fn steps(from: State, to: State) -> Vec<(Option<State>, State)> {
@@ -80,14 +78,14 @@ pub fn steps(from: State, to: State) -> Vec<(Option<State>, State)> {
     steps
 }
 
-/// Can a TCP socket come from one state to another within one life, that is, without being CLOSED in
-/// between? Of a state that this version does not know, nothing is denied.
+/// True if a TCP socket can get from one state to another without being CLOSED in between. Always true of
+/// unknown states.
 pub fn can_follow(from: State, to: State) -> bool {
     let is_known = |state| !matches!(state, State::Unknown(_));
     from == to || !is_known(from) || !is_known(to) || !ways(from, to).is_empty()
 }
 
-/// The ways of a TCP socket from one state to another that pass no state twice and begin no other life.
+/// The paths of a TCP socket between two states, without loops and without a second connection.
 fn ways(from: State, to: State) -> Vec<Vec<&'static Transition>> {
     let mut ways = Vec::new();
     let mut begun: Vec<Vec<&Transition>> = vec![Vec::new()];
@@ -105,7 +103,7 @@ fn ways(from: State, to: State) -> Vec<Vec<&'static Transition>> {
     ways
 }
 
-/// Does a TCP socket make this step itself? The listener stays where it is.
+/// True if a TCP socket makes this transition itself. A listener stays in LISTEN.
 fn is_of_tcp(step: &Transition) -> bool {
     let ends = [step.from, step.to];
     let is_usual = transition(step.from, step.to) == Some(step);

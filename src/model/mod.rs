@@ -1,4 +1,4 @@
-//! What a socket is: plain data with public fields, no input or output.
+//! Sockets and what belongs to them, as plain data with public fields. No input or output.
 
 mod counts;
 mod details;

@@ -1,7 +1,6 @@
-//! Enumerations whose values have names.
+//! A macro for enumerations whose values have names.
 
-/// Makes an enumeration, and of its values and their names the lists that whoever offers or reads them
-/// needs.
+/// Defines an enumeration with lists of its values and their names.
 macro_rules! named {
     (
         $(#[$meta:meta])*

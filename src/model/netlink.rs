@@ -10,7 +10,7 @@ static NAMES: LazyLock<Vec<&str>> = LazyLock::new(|| {
     names.split(' ').collect()
 });
 
-/// The name of a netlink family; the number where it has no name.
+/// The name of a netlink family, or its number if it has no name.
 pub fn netlink_family_name(code: u32) -> Cow<'static, str> {
     let place = usize::try_from(code).unwrap_or(usize::MAX);
     let known = NAMES.get(place).filter(|name| **name != "-");

@@ -1,49 +1,49 @@
-//! Where the processes of a socket run.
+//! Where the processes of a socket run: containers, pods, units.
 
 use std::collections::BTreeMap;
 
 use super::named;
 
 named! {
-    /// What can be known of a place, each under the name of its field.
+    /// A fact about a place, under the name of its field.
     pub enum Fact {
-        /// The name of the container, else the beginning of its id.
+        /// The name of the container, or the beginning of its id.
         Container = "container",
-        /// The whole id of the container, where its engine gives ids.
+        /// The whole id of the container, if its engine assigns ids.
         ContainerId = "container_id",
         /// The engine that runs the container.
         Runtime = "runtime",
-        /// The image that the container was made from.
+        /// The image of the container.
         Image = "image",
-        /// The project of docker compose.
+        /// The project of Docker Compose.
         ComposeProject = "compose_project",
-        /// The service within that.
+        /// The service in that project.
         ComposeService = "compose_service",
-        /// The name of the pod, else its UID.
+        /// The name of the pod, or its UID.
         Pod = "pod",
         /// The namespace of the pod.
         PodNamespace = "pod_namespace",
-        /// The UID of the pod; of one of podman its id.
+        /// The UID of the pod; for podman its id.
         PodUid = "pod_uid",
-        /// The unit of systemd.
+        /// The systemd unit.
         Unit = "unit",
-        /// The unit of a systemd within the container.
+        /// The unit of a systemd inside the container.
         ContainerUnit = "container_unit",
     }
 }
 
-/// Of several processes each fact once, separated by commas. Facts are as they were found: whoever writes
-/// them escapes them.
+/// The facts about one or more processes; several values are separated by commas. Values are raw and must be
+/// escaped on output.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place(BTreeMap<Fact, Box<[u8]>>);
 
 impl Place {
-    /// What is known of it.
+    /// The value of a fact, if known.
     pub fn get(&self, fact: Fact) -> Option<&[u8]> {
         self.0.get(&fact).map(|known| &**known)
     }
 
-    /// Adds what was not known yet. A comma in it is escaped: it would make one look like two.
+    /// Adds a value that is not there yet. Commas in it are escaped: they separate values.
     pub fn add(&mut self, fact: Fact, found: Option<impl AsRef<[u8]>>) {
         if let Some(found) = found {
             let parts: Vec<&[u8]> = found.as_ref().split(|byte| *byte == b',').collect();
@@ -52,7 +52,7 @@ impl Place {
         }
     }
 
-    /// Forgets what was known.
+    /// Removes a fact.
     pub fn remove(&mut self, fact: Fact) {
         self.0.remove(&fact);
     }
@@ -68,7 +68,7 @@ impl Place {
         }
     }
 
-    /// This place and another one.
+    /// Merges two places.
     #[must_use]
     pub fn with(mut self, other: &Self) -> Self {
         for (fact, found) in &other.0 {
@@ -83,7 +83,7 @@ impl Place {
         self
     }
 
-    /// What both have in common.
+    /// The facts that both places share.
     #[must_use]
     pub fn common(mut self, other: &Self) -> Self {
         self.0
@@ -91,7 +91,7 @@ impl Place {
         self
     }
 
-    /// True if it is in a container or in a pod.
+    /// True if it is in a container or a pod.
     pub fn is_contained(&self) -> bool {
         self.0.contains_key(&Fact::Container) || self.0.contains_key(&Fact::Pod)
     }

@@ -1,4 +1,4 @@
-//! Who holds a socket, and who is at its other end.
+//! The processes that hold a socket, and those at its other end.
 
 use std::sync::Arc;
 
@@ -17,36 +17,35 @@ use super::{Place, named};
 #[non_exhaustive]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Process {
-    /// The process id, as the procfs that was read numbers it.
+    /// The process id, as numbered by the procfs that was read.
     pub pid: u32,
-    /// `comm`: the first 15 bytes of the program's name, any bytes but NUL; `None` = it could not be read.
+    /// `comm`: the first 15 bytes of the program's name, any bytes except NUL; `None` = not readable.
     #[doc(hidden)]
     pub name: Option<Vec<u8>>,
-    /// The command line, arguments separated by blanks; empty when the process hides or has none, `None` =
-    /// it could not be read.
+    /// The command line, arguments separated by spaces. Empty = hidden or none; `None` = not readable.
     #[doc(hidden)]
     pub command: Option<Vec<u8>>,
-    /// How many bytes of `command` are its first argument: what the program was called as.
+    /// Length in bytes of the first argument in `command`: the name it was called by.
     #[doc(hidden)]
     pub called: usize,
-    /// Effective user id; `None` when the process was gone before it could be asked.
+    /// Effective user id; `None` = the process exited before it was read.
     pub uid: Option<u32>,
-    /// The name of `uid`, or its number in digits where it has none or none was wanted.
+    /// The user name; digits if `uid` has none or none was requested.
     pub user: Option<String>,
     /// Its descriptors of this socket, ascending.
     pub fds: Vec<u32>,
-    /// The ids of its threads that have one of these, ascending; empty = not looked up, or they have no number.
+    /// Ids of the threads that have these descriptors, ascending; empty = not looked up, or without a number.
     pub tids: Vec<u32>,
-    /// These threads, in the order of their ids.
+    /// These threads, in the order of `tids`.
     #[doc(hidden)]
     pub threads: Vec<Thread>,
-    /// Its security context; `None` = not looked up, or no module gives it one.
+    /// Its security context; `None` = not looked up, or no security module assigns one.
     #[doc(hidden)]
     pub context: Option<Vec<u8>>,
-    /// That of the socket, as this process shows it.
+    /// The security context of the socket, as seen through this process.
     #[doc(hidden)]
     pub socket_context: Option<Vec<u8>>,
-    /// Where it runs; `None` = not looked up, or it cannot be told.
+    /// Where it runs; `None` = not looked up, or unknown.
     #[doc(hidden)]
     pub place: Option<Arc<Place>>,
 }
@@ -54,7 +53,7 @@ pub struct Process {
 /// A thread of a process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Thread {
-    /// Its own name; empty = it could not be read.
+    /// Its name; empty = not readable.
     pub name: Vec<u8>,
     /// Its descriptors of a socket, ascending.
     pub fds: Vec<u32>,
@@ -62,7 +61,7 @@ pub struct Thread {
 
 #[doc(hidden)]
 impl Process {
-    /// Takes the command line, whose arguments end with NULs, as blanks between them.
+    /// Sets the command line from NUL-terminated arguments, which it separates by spaces.
     pub fn set_command(&mut self, mut arguments: Vec<u8>) {
         let first = arguments.split(|byte| *byte == 0).next();
         self.called = first.map_or(0, <[u8]>::len);
@@ -78,7 +77,7 @@ impl Process {
 }
 
 named! {
-    /// What the search for processes came to.
+    /// The result of the search for processes.
     ///
     /// ```
     /// use lsock::ProcessStatus;
@@ -89,15 +88,15 @@ named! {
     /// ```
     #[non_exhaustive]
     pub enum ProcessStatus {
-        /// At least one, and no other may hold the socket.
+        /// At least one, and no other can hold the socket.
         Found = "found",
         /// At least one, and a process that could not be read may hold it too.
         Partial = "partial",
-        /// Nobody can hold it, for it has no inode: `TIME_WAIT`, `SYN_RCVD`, an orphan, not yet accepted.
+        /// None: the socket has no inode (`TIME_WAIT`, `SYN_RCVD`, an orphan, not yet accepted).
         None = "none",
-        /// Every process could be read, and none shows it: in flight, the kernel's own.
+        /// None, although every process could be read: in flight, or the kernel's own.
         Unseen = "unseen",
-        /// Some process could not be read, so it cannot be told.
+        /// Unknown: some process could not be read.
         Unreadable = "unreadable",
     }
 }
@@ -108,29 +107,29 @@ impl ProcessStatus {
         matches!(self, Self::Found | Self::Partial)
     }
 
-    /// True if something holds the socket, and nothing is known of it.
+    /// True if something holds the socket, but it is not known what.
     pub const fn is_unknown(self) -> bool {
         matches!(self, Self::Unseen | Self::Unreadable)
     }
 }
 
-/// Who holds the socket at the other end.
+/// The holders of the socket at the other end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Peer {
-    /// What the search came to; `None` = which socket that is cannot be told.
+    /// The result of the search; `None` = the other socket is unknown.
     pub status: Option<ProcessStatus>,
     /// True if a process that was not found may hold it.
     pub is_in_doubt: bool,
-    /// By pid; empty where it cannot be told, too.
+    /// By pid; also empty if unknown.
     pub processes: Vec<Process>,
-    /// The network namespace of that socket; `None` = the one `lsock` runs in, or not told.
+    /// The network namespace of that socket; `None` = that of `lsock`, or not reported.
     pub netns: Option<Arc<[u8]>>,
-    /// Where they run; `None` = not looked up, or it cannot be told.
+    /// Where they run; `None` = not looked up, or unknown.
     pub place: Option<Arc<Place>>,
 }
 
 impl Peer {
-    /// Nobody: there is no other end, or no descriptor of it. Otherwise it cannot be told who that is.
+    /// No holder: nobody has the other end, or, if not `is_nobody`, it is unknown who does.
     pub fn absent(is_nobody: bool) -> Self {
         Self {
             status: is_nobody.then_some(ProcessStatus::None),
@@ -139,7 +138,7 @@ impl Peer {
         }
     }
 
-    /// True if something may hold it, and nothing is known of that.
+    /// True if something may hold it, but it is not known what.
     pub fn is_unknown(&self) -> bool {
         self.status.is_none_or(ProcessStatus::is_unknown)
     }

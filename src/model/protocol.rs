@@ -1,4 +1,4 @@
-//! Protocols, address families and socket types, under their one name each.
+//! Protocols, address families, tables and socket types, each with its one name.
 
 mod definition;
 
@@ -11,7 +11,7 @@ use crate::text::enumeration;
 pub use self::definition::PortKind;
 
 named! {
-    /// What a socket speaks.
+    /// The protocol of a socket.
     ///
     /// ```
     /// assert_eq!(lsock::Protocol::Tcp.name(), "tcp");
@@ -79,12 +79,12 @@ impl Protocol {
         families.map(move |family| Table::new(self, *family))
     }
 
-    /// The state with this code of the kernel.
+    /// The state with this kernel code.
     pub fn state(self, code: u8) -> State {
         self.state_of()(code)
     }
 
-    /// The states that its sockets can be in.
+    /// The states that its sockets can have.
     pub const fn states(self) -> StateSet {
         match self {
             Self::Tcp => StateSet::OF_TCP
@@ -130,7 +130,7 @@ impl Protocol {
         matches!(self.families(), [Family::Inet, ..])
     }
 
-    /// True if both ends have ports of 16 bits, as services have them.
+    /// True if both ends have 16-bit ports, which services use.
     pub const fn has_service_ports(self) -> bool {
         self.is_ip() && matches!(self.port(), PortKind::Tcp | PortKind::Udp | PortKind::Sctp)
     }
@@ -207,27 +207,27 @@ impl fmt::Display for Family {
     }
 }
 
-/// One table of the kernel: a listing asks for it as a whole.
+/// A table of the kernel, which is listed as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Table {
-    /// What its sockets speak.
+    /// The protocol.
     pub protocol: Protocol,
-    /// Their address family.
+    /// The address family.
     pub family: Family,
 }
 
 impl Table {
-    /// The table of a protocol over a family.
+    /// The table of a protocol and a family.
     pub const fn new(protocol: Protocol, family: Family) -> Self {
         Self { protocol, family }
     }
 
-    /// Every table, in the order they are listed.
+    /// Every table, in listing order.
     pub fn all() -> impl Iterator<Item = Self> {
         Protocol::ALL.into_iter().flat_map(Protocol::tables)
     }
 
-    /// The code of the table in a recording: that of the protocol, and a bit for IPv6.
+    /// Its code in a recording: that of the protocol, and a bit for IPv6.
     pub const fn recording_code(self) -> u8 {
         let version = match self.family {
             Family::Inet6 => 0x40,
@@ -236,7 +236,7 @@ impl Table {
         version | self.protocol.recording_code()
     }
 
-    /// Its file below `/proc`, for example `net/tcp6`; `None` = `/proc/net` does not list it.
+    /// Its file below `/proc`, for example `net/tcp6`; `None` = not in `/proc/net`.
     pub fn proc_file(self) -> Option<String> {
         let version = if self.family == Family::Inet6 {
             "6"
@@ -261,7 +261,7 @@ impl fmt::Display for Table {
 }
 
 named! {
-    /// The type given to `socket(2)`, where the protocol does not say it; of SCTP, what a row is.
+    /// The type given to `socket(2)`, if the protocol does not determine it; for SCTP the kind of row.
     pub enum SocketType {
         /// `SOCK_STREAM`.
         Stream = "stream",

@@ -1,9 +1,9 @@
-//! Names that a recording has beside its sockets.
+//! Names that a recording stores beside its sockets.
 
 use super::named;
 
 named! {
-    /// What a number stands for that has a name on the machine of the recording.
+    /// What a recorded name belongs to.
     pub enum NameKind {
         /// An interface, by its index.
         Interface = "interface",
@@ -14,16 +14,14 @@ named! {
     }
 }
 
-/// The name of a number where a recording was made.
+/// The name of a number on the recorded machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedName {
     /// What it names.
     pub kind: NameKind,
-    /// Its number.
+    /// The number.
     pub number: u64,
-    /// Its name.
     pub name: Box<[u8]>,
-    /// Inode number of the network namespace whose interface it is; `None` = the one of the recorder, or it is
-    /// no interface.
+    /// Inode number of the interface's network namespace; `None` = that of the recorder, or not an interface.
     pub netns: Option<u32>,
 }

@@ -1,34 +1,33 @@
-//! A socket with the names that were looked up for it, and what became of it since the round before.
+//! Rows: sockets with looked-up names, and their changes between rounds.
 
 use std::sync::Arc;
 
 use super::{Peer, Place, Process, ProcessStatus, Socket, State};
 
-/// How far a row was looked up.
+/// How much of a row was looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// The socket alone.
+    /// Only the socket.
     Socket,
-    /// The names of interface, user, cgroup and network namespace too.
+    /// Also the names of interface, user, cgroup and network namespace.
     Names,
     /// Everything.
     Owners,
 }
 
-/// Makes a row, and one that is kept, of each thing that was looked up for a socket: what is `copied`, and
-/// what is `lent` to the one and owned by the other.
+/// Defines the borrowed and the owned row. Both copy what is `copied`; what is `lent` is borrowed by one and
+/// owned by the other.
 macro_rules! row {
     (
         copied { $($(#[$about:meta])+ $copied:ident: $value:ty,)+ }
         lent { $($(#[$meaning:meta])+ $lent:ident: $name:ty,)+ }
     ) => {
-        /// A row of a listing, borrowed: valid until the next one. Names are as they were found: whoever
-        /// writes them escapes them.
+        /// A row of a listing, valid until the next one. Names are raw and must be escaped on output.
         #[derive(Debug, Clone, Copy)]
         pub struct Row<'a> {
             /// The socket.
             pub socket: &'a Socket,
-            /// How far it was looked up.
+            /// How much was looked up.
             pub stage: Stage,
             /// True if a process that was not found may hold it.
             pub is_owner_in_doubt: bool,
@@ -37,7 +36,7 @@ macro_rules! row {
         }
 
         impl<'a> Row<'a> {
-            /// A row without any names.
+            /// A row without names.
             pub const fn bare(socket: &'a Socket) -> Self {
                 Self {
                     socket,
@@ -49,7 +48,7 @@ macro_rules! row {
             }
         }
 
-        /// A row that was kept: for a sort, or until host names are known.
+        /// A row that is kept: for sorting, or until host names are known.
         #[derive(Debug, Clone)]
         pub struct OwnedRow {
             socket: Socket,
@@ -59,7 +58,7 @@ macro_rules! row {
         }
 
         impl OwnedRow {
-            /// Keeps a row.
+            /// Copies a row.
             pub fn keep(row: &Row<'_>) -> Self {
                 Self {
                     socket: row.socket.clone(),
@@ -69,7 +68,7 @@ macro_rules! row {
                 }
             }
 
-            /// Lends it again.
+            /// Borrows it as a row.
             pub fn row(&self) -> Row<'_> {
                 Row {
                     socket: &self.socket,
@@ -85,50 +84,50 @@ macro_rules! row {
 
 row! {
     copied {
-        /// The inode of its network namespace; told of events.
+        /// Inode of its network namespace; set for events.
         netns_inode: u32,
-        /// True if the path of a unix socket leads to it; `None` = not looked up, or it cannot be told.
+        /// True if the path of a unix socket leads to it; `None` = not looked up, or unknown.
         at_path: bool,
-        /// What the search for processes came to; `None` = not looked up.
+        /// Result of the search for processes; `None` = not looked up.
         process_status: ProcessStatus,
     }
     lent {
-        /// The name of its interface.
+        /// Name of its interface.
         interface: str,
-        /// The name of its user; `None` = not looked up, or not found; empty = known to have none.
+        /// Name of its user; `None` = not looked up or not found; empty = has none.
         user: str,
-        /// The path of its cgroup below the cgroup2 mount, or `gone`; `None` = not looked up, or it cannot be told.
+        /// Path of its cgroup below the cgroup2 mount, or `gone`; `None` = not looked up, or unknown.
         cgroup: [u8],
-        /// The container, the pod or the unit that this cgroup is, else what it is itself; `None` likewise.
+        /// The container, pod or unit of that cgroup, or its path; `None` as above.
         made_in: [u8],
-        /// Its network namespace; `None` = the one `lsock` runs in.
+        /// Its network namespace; `None` = that of `lsock`.
         netns: [u8],
-        /// Who holds it, by pid; `None` = not looked up, or it cannot be told.
+        /// Its holders, by pid; `None` = not looked up, or unknown.
         processes: [Process],
-        /// Where they run; where nobody is known to hold the socket, where it was made, else who else is there;
-        /// `None` = not looked up, or it cannot be told.
+        /// Where the holders run. Without a known holder, where the socket was made, or where its other
+        /// holders are; `None` = not looked up, or unknown.
         place: Place,
-        /// Who is at the other end; `None` = not looked up.
+        /// The processes at the other end; `None` = not looked up.
         peer: Peer,
-        /// The TCP connections that an MPTCP connection uses; `None` = not looked up, or there are none.
+        /// The TCP subflows of an MPTCP connection; `None` = not looked up, or none.
         subflows: [Socket],
-        /// Since the listing before; `None` = that did not have it.
+        /// Rates since the round before; `None` = it was not there.
         rates: Rates,
-        /// What came of ending it; `None` = nobody tried.
+        /// The result of destroying it; `None` = not tried.
         result: str,
-        /// The service at its own port.
+        /// Service name of the local port.
         local_service: str,
-        /// The service at the peer's port.
+        /// Service name of the peer's port.
         peer_service: str,
-        /// The host name of its own address.
+        /// Host name of the local address.
         local_host: str,
-        /// The host name of the peer's address.
+        /// Host name of the peer's address.
         peer_host: str,
     }
 }
 
 impl OwnedRow {
-    /// Takes what came of ending it.
+    /// Sets the result of destroying it.
     pub fn set_result(&mut self, result: Box<str>) {
         self.result = Some(result);
     }
@@ -138,18 +137,18 @@ impl OwnedRow {
         &self.socket
     }
 
-    /// Takes the host names of its own address and of the peer's.
+    /// Sets the host names of the local address and the peer's.
     pub fn name_hosts(&mut self, names: [Option<Box<str>>; 2]) {
         [self.local_host, self.peer_host] = names;
     }
 }
 
-/// Bytes that a connection transfers in a second.
+/// Bytes that a connection transfers per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rates {
-    /// Those that the peer acknowledges.
+    /// Acknowledged by the peer.
     pub acked: u64,
-    /// Those that are received.
+    /// Received.
     pub received: u64,
 }
 
@@ -171,23 +170,23 @@ impl From<&Peer> for Box<Peer> {
     }
 }
 
-/// What is to be said of a socket, compared with the round before.
+/// How a socket differs from the round before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing: it is where it was.
+    /// Unchanged.
     None,
-    /// It is listed for the first time, and nobody knows since when it is there: in the first round.
+    /// Listed in the first round; unknown since when.
     Found,
-    /// It was not there.
+    /// New in this round.
     New,
-    /// It was in this state; or in the same one, and has other ends now.
+    /// It was in this state; if in the same one, its ends differ.
     Changed(State),
-    /// It is not listed any more: closed, or no longer what is asked for.
+    /// No longer listed: closed, or no longer selected.
     Gone,
 }
 
 impl Change {
-    /// The word for it in every format that has one.
+    /// Its word in formats that have one.
     pub const fn name(self) -> Option<&'static str> {
         match self {
             Self::None | Self::Found => None,
@@ -197,7 +196,7 @@ impl Change {
         }
     }
 
-    /// The state it left, where it did.
+    /// The state before, if it changed.
     pub const fn old_state(self) -> Option<State> {
         match self {
             Self::Changed(old) => Some(old),
@@ -206,11 +205,11 @@ impl Change {
     }
 }
 
-/// A row of a round, and what became of its socket since the round before.
+/// A row of a round, with its change since the round before.
 #[derive(Debug, Clone)]
 pub struct ChangedRow {
-    /// The socket as it is now, or was last.
+    /// The socket as it is, or as it was last seen.
     pub row: Arc<OwnedRow>,
-    /// What became of it.
+    /// The change.
     pub change: Change,
 }

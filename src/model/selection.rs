@@ -5,17 +5,17 @@ use super::{Protocol, StateSet};
 /// Which sockets of a table are shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Selection {
-    /// What is connected or connecting.
+    /// Connected and connecting ones.
     #[default]
     Connected,
-    /// What waits for peers.
+    /// Those that wait for peers.
     Listening,
     /// Everything.
     All,
 }
 
 impl Selection {
-    /// The states shown of one protocol.
+    /// The states shown for a protocol.
     pub const fn states(self, protocol: Protocol) -> StateSet {
         match self {
             Self::Connected => protocol.connected(),

@@ -7,21 +7,22 @@ use super::{
     Structure, Table, Timer, TimerKind, named,
 };
 
-/// A connection is stuck if it was sent again so often: over a second and a half, for each pause is
-/// twice the one before it and the first is 200 ms. A lost segment takes one or two.
+/// Retransmissions from which a connection counts as stuck: more than 1.5 s, because intervals double from
+/// 200 ms. One or two are normal loss.
 pub const RETRANSMITS: u8 = 3;
 
-/// Bytes that wait to be read. A program may leave the rest of a message for later, but not this much.
+/// Unread bytes from which a socket counts as stuck. A program may leave part of a message for later, but not
+/// this much.
 pub const UNREAD: u32 = 16 * 1024;
 
 named! {
-    /// Which directions of a connection are shut: the half-close.
+    /// The shut directions of a connection (half-close).
     pub enum Shutdown {
         /// Neither.
         None = "none",
-        /// Receiving is shut: the peer has sent its FIN, or `shutdown(SHUT_RD)`; can only send.
+        /// Receiving is shut, by the peer's FIN or `shutdown(SHUT_RD)`; can only send.
         Receive = "receive",
-        /// Sending is shut: `shutdown(SHUT_WR)`, our FIN; can only receive.
+        /// Sending is shut, by `shutdown(SHUT_WR)`, which sends a FIN; can only receive.
         Send = "send",
         /// Both.
         Both = "both",
@@ -39,7 +40,7 @@ impl Shutdown {
         }
     }
 
-    /// What this end can still do, in words for people.
+    /// What this end can still do, as text.
     pub const fn words(self) -> &'static str {
         match self {
             Self::None => "open both ways",
@@ -50,31 +51,31 @@ impl Shutdown {
     }
 }
 
-/// What a line of `net/tcp` or `net/unix` has and netlink has not, as it stands there; columns the file
-/// does not have are 0. Of `net/netlink`, that it lacks the inodes.
+/// Raw columns of `net/tcp` and `net/unix` that netlink lacks; columns that a file does not have are 0. For
+/// `net/netlink`, whether inodes are missing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ProcNetExtras {
-    /// `RefCount` of a unix socket: how often the kernel refers to it, its descriptors as one.
+    /// `RefCount` of a unix socket: references in the kernel; all its descriptors count as one.
     pub references: u32,
     /// `rx_queue` of TCP.
     pub rx_queue: u32,
-    /// `tx_queue` of TCP. A listener has no such queue: what stands there is left of a connection that
-    /// the same socket had before.
+    /// `tx_queue` of TCP. A listener has none: its value is left from an earlier connection of the same
+    /// socket.
     pub tx_queue: u32,
-    /// `tr` of TCP: the code of the timer that runs; 0 = none.
+    /// `tr` of TCP: code of the running timer; 0 = none.
     pub timer: u8,
-    /// `tm->when`: hundredths of a second until it fires.
+    /// `tm->when`: hundredths of a second until it expires.
     pub ticks: u64,
-    /// `retrnsmt`: segments sent again without an answer, whatever timer runs.
+    /// `retrnsmt`: unanswered retransmissions, whichever timer runs.
     pub retransmits: u32,
-    /// `timeout`: probes sent without an answer, whatever timer runs.
+    /// `timeout`: unanswered probes, whichever timer runs.
     pub probes: u32,
-    /// True if the file has no inodes, and the socket may have one.
+    /// True if the file lacks inodes, so the socket may have one.
     pub lacks_inode: bool,
 }
 
 named! {
-    /// Where rows came from.
+    /// The source of rows.
     #[derive(Default)]
     pub enum Source {
         /// `sock_diag` netlink.
@@ -84,7 +85,7 @@ named! {
         Procfs = "procfs",
         /// A recording.
         Replay = "replay",
-        /// A walk through the table of TCP connections by a BPF program, and netlink for what is in no such table.
+        /// A BPF program that iterates over the TCP hash table, with netlink for what is not in it.
         Bpf = "bpf",
     }
 }
@@ -96,63 +97,63 @@ impl Source {
     }
 }
 
-/// One socket. `None` = unknown or not applicable, never zero.
+/// A socket. `None` = unknown or not applicable, never zero.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Socket {
-    /// What it speaks.
+    /// Its protocol.
     pub protocol: Protocol,
     /// Its address family.
     pub family: Family,
-    /// Who reports it; set once by the source that fills it.
+    /// The source; set once by the one that fills it.
     pub source: Source,
-    /// Inode number of its network namespace; set once by the source; `None` = the own one, unasked.
+    /// Inode number of its network namespace, set once by the source; `None` = that of `lsock`, not looked
+    /// up.
     pub netns: Option<u32>,
-    /// Its type, where the protocol does not say it.
+    /// Its type, if the protocol does not determine it.
     pub kind: Option<SocketType>,
-    /// Where it stands in the state machine.
+    /// Its state.
     pub state: State,
     /// Bytes received but not yet read; for a listener, connections waiting for `accept`.
     ///
     /// `idiag_rqueue` (`include/uapi/linux/inet_diag.h`) or `rx_queue` in `/proc/net/tcp`.
     pub recv_queue: Option<u32>,
-    /// Bytes sent but not acknowledged, or not yet sent; for a listener, the limit of its queue.
+    /// Bytes unacknowledged or not yet sent; for a listener, the limit of its queue.
     ///
-    /// `idiag_wqueue` or `tx_queue`; `/proc` does not tell the limit. `None` in `SYN_SENT` before the SYN.
+    /// `idiag_wqueue` or `tx_queue`; `/proc` does not report the limit. `None` in `SYN_SENT` before the SYN.
     pub send_queue: Option<u32>,
-    /// Its own end.
+    /// The local endpoint.
     pub local: Endpoint,
-    /// The other end.
+    /// The peer's endpoint.
     pub peer: Endpoint,
     /// Index of the interface it is bound to, or of the scope of a link-local address.
     pub interface: Option<u32>,
-    /// The user who made it; `None` for sockets that belong to no user any more.
+    /// The user who created it; `None` = it no longer belongs to a user.
     pub uid: Option<u32>,
-    /// Inode number in sockfs: what `/proc/PID/fd` shows. `None` = no descriptor can exist, unless
+    /// Inode number in sockfs, as in `/proc/PID/fd`. `None` = no descriptor can exist, unless
     /// [`lacks_inode`](Self::lacks_inode).
     pub inode: Option<u64>,
-    /// The kernel's identifier of the socket, never used twice; what is left of its connections
-    /// (`TIME_WAIT`) has the same.
+    /// The kernel's identifier of the socket, never reused; its `TIME_WAIT` socket has the same.
     pub cookie: Option<u64>,
     /// Half-close.
     pub shutdown: Option<Shutdown>,
-    /// `IPV6_V6ONLY`; told of IPv6 sockets without a peer, by netlink.
+    /// `IPV6_V6ONLY`; reported by netlink for IPv6 sockets without a peer.
     pub v6only: Option<bool>,
-    /// The timer that runs.
+    /// The running timer.
     pub timer: Option<Timer>,
-    /// `SO_MARK`; told only to `CAP_NET_ADMIN`.
+    /// `SO_MARK`; reported only with `CAP_NET_ADMIN`.
     pub mark: Option<u32>,
     /// Inode number of its cgroup's directory in cgroup2.
     pub cgroup_id: Option<u64>,
-    /// Inode number of the socket at the other end (unix).
+    /// Inode number of the peer socket (unix).
     pub peer_inode: Option<u64>,
-    /// What a file of `/proc/net` has beside that; of TCP and unix sockets that were read there.
+    /// Further columns of `/proc/net`, for TCP and unix sockets read there.
     pub proc_net: Option<ProcNetExtras>,
-    /// What was asked for with `-e`, `-i` and `-m`.
+    /// What `-e`, `-i` and `-m` ask for.
     pub details: Option<Box<Details>>,
 }
 
 impl Socket {
-    /// An empty socket of a table, reported by netlink, to be filled again and again.
+    /// Creates an empty socket of a table with netlink as its source, to be filled repeatedly.
     pub fn new(protocol: Protocol, family: Family) -> Self {
         Self {
             protocol,
@@ -161,7 +162,7 @@ impl Socket {
         }
     }
 
-    /// The same, which keeps the attributes that it has no field for.
+    /// Makes it keep attributes without a field here.
     #[must_use]
     pub fn keeping_attributes(mut self, is_wanted: bool) -> Self {
         if is_wanted {
@@ -170,7 +171,7 @@ impl Socket {
         self
     }
 
-    /// Keeps an attribute that it has no field for, where those are wanted.
+    /// Stores an attribute without a field here, if those are kept.
     pub fn keep(&mut self, number: u32, value: &[u8]) {
         if let Some(details) = &mut self.details
             && details.keeps_attributes
@@ -179,7 +180,7 @@ impl Socket {
         }
     }
 
-    /// Forgets everything but who reports it and of which namespace, and the memory it holds.
+    /// Clears all but the source, the namespace and allocated memory.
     pub fn reset(&mut self, protocol: Protocol, family: Family) {
         self.protocol = protocol;
         self.family = family;
@@ -205,9 +206,9 @@ impl Socket {
         }
     }
 
-    /// Clears what an earlier life of the socket left behind. In BOUND that is the peer and both queues; in
-    /// `SYN_SENT` the send queue is the difference of two unset sequence numbers until the first SYN, which
-    /// starts a timer.
+    /// Clears values left from an earlier connection. In BOUND those are the peer and both queues. In
+    /// `SYN_SENT` the send queue is the difference of two unset sequence numbers until the first SYN starts a
+    /// timer.
     pub fn clear_leftovers(&mut self) {
         let is_bound = match self.state {
             State::Bound => true,
@@ -224,7 +225,7 @@ impl Socket {
         }
     }
 
-    /// True if its own address, `::`, stands for every IPv4 address too; `None` = that is not told.
+    /// True if it is bound to `::` and also accepts IPv4; `None` = not reported.
     pub fn takes_ipv4_too(&self) -> Option<bool> {
         let is_any = self.local.ip == Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
         if !(self.state.is_bound() && is_any && self.protocol.has_service_ports()) {
@@ -233,8 +234,8 @@ impl Socket {
         self.v6only.map(|only| !only)
     }
 
-    /// True if it speaks this version of IP: an IPv6 socket at an IPv4-mapped address speaks IPv4 alone, one
-    /// at `::` may speak both. `None` = that is not told.
+    /// True if it uses this version of IP. An IPv6 socket at an IPv4-mapped address uses only IPv4; one at
+    /// `::` may use both. `None` = not reported.
     pub fn speaks(&self, version: Family) -> Option<bool> {
         match self.local.ip.map(|ip| ip.to_canonical()) {
             Some(IpAddr::V4(_)) => Some(version == Family::Inet),
@@ -243,9 +244,9 @@ impl Socket {
         }
     }
 
-    /// True if its inode is not told, and it may have one.
+    /// True if its inode is not reported, and it may have one.
     pub fn lacks_inode(&self) -> bool {
-        // `smc_diag` sends 0 of some sockets that were accepted.
+        // `smc_diag` sends 0 for some accepted sockets.
         let is_untold = self.protocol == Protocol::Smc && self.inode.is_none();
         is_untold || self.proc_net.is_some_and(|listed| listed.lacks_inode)
     }
@@ -255,7 +256,7 @@ impl Socket {
         self.inode.is_some() || self.lacks_inode()
     }
 
-    /// The table it is in.
+    /// Its table.
     pub const fn table(&self) -> Table {
         Table {
             protocol: self.protocol,
@@ -263,12 +264,12 @@ impl Socket {
         }
     }
 
-    /// True if it has, or begins or ends, a connection with a state machine.
+    /// True if it has a connection with a state machine, or is opening or closing one.
     pub const fn is_connection(&self) -> bool {
         self.protocol.is_tcp_like() && !matches!(self.state, State::Listen | State::Bound)
     }
 
-    /// One direction is shut, the other open: by the state of TCP, or as the kernel tells.
+    /// True if exactly one direction is shut, by its TCP state or as the kernel reports.
     pub const fn is_half_closed(&self) -> bool {
         let by_state = matches!(
             self.state,
@@ -278,22 +279,22 @@ impl Socket {
         self.protocol.is_tcp_like() && by_state || by_shutdown
     }
 
-    /// Closed by its program, not yet by the kernel, and held by no descriptor.
+    /// True if closed by its program but not yet by the kernel, and held by no descriptor.
     pub const fn is_orphan(&self) -> bool {
         self.protocol.is_tcp_like()
             && self.inode.is_none()
             && StateSet::ORPHANED.contains(self.state)
     }
 
-    /// True if it is connected to itself: both ends are one.
+    /// True if both of its ends are the same.
     pub fn is_self_connected(&self) -> bool {
         let has_port = self.local.port.is_some_and(|port| port > 0);
         has_port && self.local.port == self.peer.port && self.local.ip == self.peer.ip
     }
 
-    /// Much waits to be read ([`UNREAD`] bytes or more; of a listener, connections wait, not bytes), or
-    /// data does not get through: it was sent again [`RETRANSMITS`] times or more, or the window of the
-    /// peer is closed.
+    /// True if [`UNREAD`] bytes or more wait to be read (not for a listener, whose queue holds connections),
+    /// or if data does not get through: it was retransmitted [`RETRANSMITS`] times or more, or the peer's
+    /// window is closed.
     pub fn may_be_stuck(&self) -> bool {
         let is_unread = self.recv_queue >= Some(UNREAD) && self.state != State::Listen;
         let is_held_up = self.timer.is_some_and(|timer| match timer.kind {
@@ -304,17 +305,17 @@ impl Socket {
         self.protocol.is_tcp_like() && (is_unread || is_held_up)
     }
 
-    /// The details, made when there are none.
+    /// The details; adds empty ones if there are none.
     pub fn details_mut(&mut self) -> &mut Details {
         self.details.get_or_insert_default()
     }
 
-    /// The memory it uses, where that was asked for.
+    /// Its memory, if requested.
     pub fn memory(&self) -> Option<&Memory> {
         self.details.as_ref()?.memory.as_ref()
     }
 
-    /// The file it is bound to (unix), where that was asked for.
+    /// The file it is bound to (unix), if requested.
     pub fn file(&self) -> Option<BoundFile> {
         self.details.as_ref()?.file
     }
@@ -324,19 +325,19 @@ impl Socket {
         self.protocol == Protocol::Unix && self.local.name.first().is_some_and(|first| *first != 0)
     }
 
-    /// What the kernel sent in an attribute that no field here holds, where those were asked for.
+    /// The value of an attribute without a field here, if requested.
     pub fn attribute(&self, number: u32) -> Option<&[u8]> {
         let mut kept = self.details.as_ref()?.attributes.iter();
         let found = kept.find(|(kept, _)| *kept == number)?;
         Some(&found.1)
     }
 
-    /// A structure of the kernel, where that was asked for.
+    /// A kernel structure, if requested.
     pub fn info(&self, structure: Structure) -> Option<Info<'_>> {
         self.details.as_ref()?.info(structure)
     }
 
-    /// The addresses of its own end (0), or of the other one (1), where there are several of an end (SCTP).
+    /// The addresses of its local end (0) or the peer (1), if it has several (SCTP).
     pub fn addresses(&self, end: usize) -> impl Iterator<Item = IpAddr> {
         let details = self.details.as_ref();
         let list = details.and_then(|details| details.addresses.get(end));
@@ -346,7 +347,7 @@ impl Socket {
         words.filter_map(|word| str::from_utf8(word).ok()?.parse().ok())
     }
 
-    /// Its congestion control algorithm, where that was asked for.
+    /// Its congestion control algorithm, if requested.
     pub fn congestion(&self) -> Option<&[u8]> {
         let name = &self.details.as_ref()?.congestion;
         (!name.is_empty()).then_some(name.as_slice())
@@ -358,7 +359,7 @@ mod tests {
     use super::{Endpoint, Family, Protocol, Socket, State, Timer, TimerKind};
     use std::net::Ipv4Addr;
 
-    /// As a source tells it, with a peer and both queues.
+    /// A socket with a peer and both queues, as a source reports it.
     fn told(protocol: Protocol, state: State, timer: Option<Timer>) -> Socket {
         let mut socket = Socket::new(protocol, Family::Inet);
         (socket.state, socket.timer) = (state, timer);

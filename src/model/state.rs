@@ -1,11 +1,11 @@
-//! Where a socket stands in the TCP state machine (RFC 9293, section 3.3.2), or beside it.
+//! Socket states: those of TCP (RFC 9293, section 3.3.2), of SCTP and of SMC.
 
 use std::fmt;
 
 use super::named;
 
 named! {
-    /// States that TCP does not have: of associations of SCTP (RFC 9260, section 4), then of SMC
+    /// States that TCP does not have: those of SCTP associations (RFC 9260, section 4), then those of SMC
     /// (`net/smc/smc.h`).
     #[non_exhaustive]
     pub enum OtherState {
@@ -13,34 +13,34 @@ named! {
         CookieWait = "COOKIE_WAIT",
         /// Has sent back the cookie and waits for its acknowledgement.
         CookieEchoed = "COOKIE_ECHOED",
-        /// The program has closed it; data is not acknowledged yet.
+        /// The program has closed it; some data is unacknowledged.
         ShutdownPending = "SHUTDOWN_PENDING",
         /// Has sent a SHUTDOWN and waits for the SHUTDOWN ACK.
         ShutdownSent = "SHUTDOWN_SENT",
-        /// The peer has sent a SHUTDOWN; own data is not acknowledged yet.
+        /// The peer has sent a SHUTDOWN; own data is unacknowledged.
         ShutdownReceived = "SHUTDOWN_RECEIVED",
         /// Has sent a SHUTDOWN ACK and waits for the SHUTDOWN COMPLETE.
         ShutdownAckSent = "SHUTDOWN_ACK_SENT",
         /// Closed first; the peer has not.
         PeerCloseWait1 = "PEER_CLOSE_WAIT_1",
-        /// Closed first, for sending; the peer has sent what it had.
+        /// Closed first, for sending; the peer has sent all its data.
         PeerCloseWait2 = "PEER_CLOSE_WAIT_2",
         /// The peer has closed, the program has not.
         AppCloseWait1 = "APP_CLOSE_WAIT_1",
-        /// The peer has closed, the program for sending.
+        /// The peer has closed; the program has closed for sending.
         AppCloseWait2 = "APP_CLOSE_WAIT_2",
         /// Both have closed, the program last.
         AppFinCloseWait = "APP_FIN_CLOSE_WAIT",
-        /// Closed after the peer, whose end is not over.
+        /// Closed after the peer, whose end still exists.
         PeerFinCloseWait = "PEER_FIN_CLOSE_WAIT",
-        /// The connection was broken off here.
+        /// Aborted by this end.
         PeerAbortWait = "PEER_ABORT_WAIT",
-        /// The peer broke the connection off; the program has not closed.
+        /// Aborted by the peer; the program has not closed.
         ProcessAbort = "PROCESS_ABORT",
     }
 }
 
-/// Where a socket stands: the states of TCP (RFC 9293, section 3.3.2) and those beside them.
+/// The state of a socket: those of TCP (RFC 9293, section 3.3.2) and others.
 ///
 /// ```
 /// use lsock::State;
@@ -51,7 +51,7 @@ named! {
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
-    /// No connection; the kernel lists no such socket, transitions begin and end here.
+    /// No connection. The kernel lists no such sockets; transitions begin and end here.
     Closed,
     /// Has a local port and neither connects nor listens (TCP).
     Bound,
@@ -63,28 +63,28 @@ pub enum State {
     SynRcvd,
     /// Open: data may flow both ways.
     Established,
-    /// Closed first; its FIN is not acknowledged yet.
+    /// Closed first; its FIN is unacknowledged.
     FinWait1,
-    /// Its FIN is acknowledged, the peer's has not come: can only receive.
+    /// Its FIN is acknowledged; the peer's has not arrived: can only receive.
     FinWait2,
-    /// The peer has sent its FIN, the program has not closed yet: can only send.
+    /// The peer has sent its FIN; the program has not closed: can only send.
     CloseWait,
-    /// Both have sent a FIN, its own is not acknowledged yet.
+    /// Both have sent a FIN; its own is unacknowledged.
     Closing,
-    /// Closed after the peer; its FIN is not acknowledged yet.
+    /// Closed after the peer; its FIN is unacknowledged.
     LastAck,
     /// Closed on both sides; waits 2·MSL for delayed segments.
     TimeWait,
-    /// Not connected, and of a protocol without a handshake.
+    /// Unconnected, of a protocol without a handshake.
     #[default]
     Unconn,
-    /// One that TCP does not have.
+    /// A state that TCP does not have.
     Other(OtherState),
-    /// A code this version does not know.
+    /// A code unknown to this version.
     Unknown(u8),
 }
 
-/// `TCP_NEW_SYN_RECV` (`include/net/tcp_states.h`): a request that is no socket yet.
+/// `TCP_NEW_SYN_RECV` (`include/net/tcp_states.h`): a request without a socket yet.
 const NEW_SYN_RECV: u8 = 12;
 /// `TCP_BOUND_INACTIVE` (Linux 6.8).
 const BOUND_INACTIVE: u8 = 13;
@@ -92,7 +92,7 @@ const BOUND_INACTIVE: u8 = 13;
 const UNIX_ACCEPTCON: u32 = 0x1_0000;
 
 impl State {
-    /// Every state of TCP and of what has no connections, in the order of a connection's life.
+    /// Every state of TCP and of connectionless protocols, in the order of a connection's life.
     pub const NAMED: [Self; 13] = [
         Self::Closed,
         Self::Bound,
@@ -109,16 +109,16 @@ impl State {
         Self::Unconn,
     ];
 
-    /// Every state that has a name, those too that TCP does not have.
+    /// Every named state, including those that TCP does not have.
     pub fn all_named() -> impl Iterator<Item = Self> {
         Self::NAMED
             .into_iter()
             .chain(OtherState::ALL.map(Self::Other))
     }
 
-    /// From the kernel's code for TCP (`include/net/tcp_states.h`).
+    /// From the kernel's TCP code (`include/net/tcp_states.h`).
     ///
-    /// TCP sockets with code 7 (`TCP_CLOSE`) are listed only when they have a port: BOUND.
+    /// Code 7 (`TCP_CLOSE`) is listed only for sockets with a port: BOUND.
     #[doc(hidden)]
     pub const fn from_tcp(code: u8) -> Self {
         match code {
@@ -137,7 +137,7 @@ impl State {
         }
     }
 
-    /// From the kernel's code for MPTCP, which lists no bound sockets: one with code 7 has been closed.
+    /// From the kernel's MPTCP code. MPTCP lists no bound sockets: code 7 means closed.
     #[doc(hidden)]
     pub const fn from_mptcp(code: u8) -> Self {
         match code {
@@ -146,8 +146,8 @@ impl State {
         }
     }
 
-    /// From the kernel's code for a protocol without a handshake (udp, raw, …), and from
-    /// `unix_diag`: TCP's numbering, where 7 means unconnected.
+    /// From the kernel's code for a protocol without a handshake (udp, raw, …), and from `unix_diag`: TCP's
+    /// codes, where 7 means unconnected.
     #[doc(hidden)]
     pub const fn from_datagram(code: u8) -> Self {
         match code {
@@ -156,7 +156,7 @@ impl State {
         }
     }
 
-    /// From the kernel's code for an association of SCTP (`enum sctp_state`, `include/linux/sctp.h`).
+    /// From the kernel's code for an SCTP association (`enum sctp_state`, `include/linux/sctp.h`).
     #[doc(hidden)]
     pub fn from_sctp_association(code: u8) -> Self {
         match code {
@@ -182,7 +182,7 @@ impl State {
         }
     }
 
-    /// The state at this place of those that TCP does not have, if that is not beyond `last`.
+    /// The state at index `place` of [`OtherState::ALL`]; `Unknown` beyond `last`.
     fn other(code: u8, place: u8, last: OtherState) -> Self {
         let known = OtherState::ALL.get(usize::from(place));
         let known = known.filter(|state| **state <= last);
@@ -191,8 +191,8 @@ impl State {
 
     /// From `St` and `Flags` of `/proc/net/unix`: `socket_state` (`include/uapi/linux/net.h`).
     ///
-    /// There 2 and 4 mean no more than that no program holds the socket: 2 is connected and waits for
-    /// `accept`, 4 is not connected (`unix_seq_show` in `net/unix/af_unix.c`).
+    /// There 2 and 4 only mean that no program holds the socket: 2 is connected and waits for `accept`, 4 is
+    /// unconnected (`unix_seq_show` in `net/unix/af_unix.c`).
     #[doc(hidden)]
     pub const fn from_unix_proc(code: u8, flags: u32) -> Self {
         match code {
@@ -203,8 +203,8 @@ impl State {
         }
     }
 
-    /// From `ndiag_state`: `NETLINK_UNCONNECTED` 0, `NETLINK_CONNECTED` 1
-    /// (`net/netlink/af_netlink.c`), and 7, `TCP_CLOSE`, which a socket has before its first connect.
+    /// From `ndiag_state`: `NETLINK_UNCONNECTED` 0, `NETLINK_CONNECTED` 1 (`net/netlink/af_netlink.c`), or 7,
+    /// `TCP_CLOSE`, before the first connect.
     #[doc(hidden)]
     pub const fn from_netlink(code: u8) -> Self {
         match code {
@@ -214,13 +214,13 @@ impl State {
         }
     }
 
-    /// True if a socket in it only has its port, or waits for peers there.
+    /// True if such a socket is only bound, or waits for peers.
     #[doc(hidden)]
     pub const fn is_bound(self) -> bool {
         matches!(self, Self::Bound | Self::Listen | Self::Unconn)
     }
 
-    /// Its place in the order of a connection's life, and its name.
+    /// Its position in the order of a connection's life, and its name.
     const fn place(self) -> (u16, &'static str) {
         match self {
             Self::Closed => (0, "CLOSED"),
@@ -242,13 +242,12 @@ impl State {
         }
     }
 
-    /// The name in every format; without the number for an unknown one.
+    /// The name in every format, without the number of an unknown one.
     pub const fn name(self) -> &'static str {
         self.place().1
     }
 
-    /// The state with this name, in any case, with `-` or `_` or neither, or the spelling of another
-    /// tool.
+    /// The state with this name, in any case, with or without `-` and `_`, or as another tool spells it.
     pub fn from_name(name: &str) -> Option<Self> {
         let own = Self::all_named().map(|state| (state.name(), state));
         let mut all = own.chain(OTHER_NAMES);
@@ -271,7 +270,7 @@ impl fmt::Display for State {
     }
 }
 
-/// How other tools and the kernel spell states.
+/// Spellings of other tools and the kernel.
 const OTHER_NAMES: [(&str, State); 8] = [
     ("CLOSE", State::Closed),
     ("BOUND_INACTIVE", State::Bound),
@@ -279,31 +278,31 @@ const OTHER_NAMES: [(&str, State); 8] = [
     ("SYN_RECV", State::SynRcvd),
     ("NEW_SYN_RECV", State::SynRcvd),
     ("ESTAB", State::Established),
-    // Of SCTP.
+    // SCTP.
     ("ACK_SENT", State::Other(OtherState::ShutdownAckSent)),
     ("UNCONNECTED", State::Unconn),
 ];
 
-/// What of a name makes a difference.
+/// The significant letters of a name.
 fn plain(name: &str) -> impl Iterator<Item = u8> {
     let letters = name.bytes().filter(|byte| !matches!(byte, b'-' | b'_'));
     letters.map(|byte| byte.to_ascii_uppercase())
 }
 
-/// A set of states; all unknown ones are one member.
+/// A set of states; all unknown ones count as one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StateSet(u32);
 
 impl StateSet {
-    /// No state.
+    /// The empty set.
     pub const EMPTY: Self = Self(0);
-    /// Every state, the unknown ones too.
+    /// Every state, including the unknown ones.
     pub const ALL: Self = Self((1 << (14 + OtherState::ALL.len())) - 1);
-    /// Every state of TCP and of what has no connections, the unknown ones too.
+    /// Every state of TCP and of connectionless protocols, including the unknown ones.
     pub const OF_TCP: Self = Self(0x3fff);
-    /// Those that TCP does not have.
+    /// The states that TCP does not have.
     pub const OTHER: Self = Self(Self::ALL.0 & !Self::OF_TCP.0);
-    /// Where a connection can be that its program has closed and the kernel has not.
+    /// The states of connections that the program has closed and the kernel has not.
     pub const ORPHANED: Self = Self::EMPTY
         .with(State::FinWait1)
         .with(State::FinWait2)
@@ -314,43 +313,43 @@ impl StateSet {
         1 << state.place().0
     }
 
-    /// The set with one more.
+    /// Adds a state.
     #[must_use]
     pub const fn with(self, state: State) -> Self {
         Self(self.0 | Self::bit(state))
     }
 
-    /// The set without one.
+    /// Removes a state.
     #[must_use]
     pub const fn without(self, state: State) -> Self {
         Self(self.0 & !Self::bit(state))
     }
 
-    /// The states of both.
+    /// The states in both sets.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// The states of either.
+    /// The states in either set.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// The states that are not in it.
+    /// The states not in the set.
     #[must_use]
     pub const fn complement(self) -> Self {
         Self(Self::ALL.0 & !self.0)
     }
 
-    /// Is it in the set?
+    /// True if the state is in the set.
     pub const fn contains(self, state: State) -> bool {
         self.0 & Self::bit(state) != 0
     }
 
-    /// The mask of kernel codes that covers the set, for `idiag_states` and its like. It may cover
-    /// more; all ones for the full set, so that codes of later kernels come too.
+    /// The mask of kernel codes that covers the set, for `idiag_states` and the like. It may cover more; all
+    /// ones for the full set, so that codes of later kernels are included.
     pub fn kernel_mask(self) -> u32 {
         if self == Self::ALL {
             return u32::MAX;

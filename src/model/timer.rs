@@ -1,19 +1,19 @@
-//! The timer that runs for a socket.
+//! The running timer of a socket.
 
 use super::named;
 
 named! {
-    /// Which timer.
+    /// The kind of a timer.
     pub enum TimerKind {
-        /// A segment waits for its acknowledgement.
+        /// Retransmission: a segment is unacknowledged.
         Retransmit = "retransmit",
-        /// Keepalive, or another timer that runs while the connection is idle.
+        /// Keepalive, or another timer of an idle connection.
         Keepalive = "keepalive",
         /// The rest of 2·MSL.
         TimeWait = "time_wait",
-        /// The peer's window is closed and is probed (persist timer).
+        /// Persist timer: the peer's window is closed.
         Probe = "probe",
-        /// An acknowledgement is put off, to be sent with data.
+        /// Delayed acknowledgement.
         DelayedAck = "delayed_ack",
     }
 }
@@ -35,10 +35,9 @@ impl TimerKind {
 /// A running timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timer {
-    /// Which one.
     pub kind: TimerKind,
-    /// Milliseconds until it fires.
+    /// Milliseconds until it expires.
     pub expires_ms: u32,
-    /// Segments sent again, or probes sent, without an answer.
+    /// Unanswered retransmissions or probes.
     pub retransmits: u8,
 }

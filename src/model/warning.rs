@@ -1,4 +1,4 @@
-//! Warnings: what must be known of a list besides its rows, and why something failed.
+//! Warnings about a listing, and causes of failures.
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
@@ -8,43 +8,42 @@ use std::sync::Arc;
 use super::{Protocol, Source, StateSet};
 use crate::text::{chain, counted, escape, escape_path};
 
-/// What must be known of a list, or of a series of events.
+/// A warning about a listing or a series of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
     /// Rows or events are missing, or may be, for this reason.
     Failed(Cause),
-    /// Something else that must be known.
+    /// Another fact worth knowing.
     Note(Cause),
-    /// One whose numbers vary, and what it is without them.
+    /// A warning whose numbers vary, and its text without them.
     Varying(Box<Self>, Cause),
-    /// Lines of a file that are no sockets.
+    /// Malformed lines of a file.
     BadLines {
-        /// The file.
         path: PathBuf,
-        /// Number of the first.
+        /// Number of the first line.
         line: u64,
-        /// What is wrong with the first.
+        /// What is wrong with it.
         first: Cause,
-        /// How many follow it.
+        /// Number of further lines.
         more: u64,
     },
-    /// Sockets of this protocol in these states are asked for, and the source does not list them.
+    /// The source does not list sockets of this protocol in these states, which were requested.
     Unlisted(Protocol, StateSet, Source),
-    /// Names of peers of unix sockets are missing.
+    /// Names of the peers of unix sockets are missing.
     UnnamedPeers(Cause),
-    /// Netlink is refused, for this protocol at first, and `/proc/net` read instead.
+    /// Netlink is refused, first for this protocol, and `/proc/net` is read instead.
     FewerFields(Protocol, Cause),
-    /// Processes that cannot be searched for namespaces that nothing but their descriptors or sockets hold.
+    /// Number of processes that cannot be searched for namespaces held only by descriptors or sockets.
     Unsearched(usize),
-    /// Network namespaces that the kernel has and nothing leads to, by inode number.
+    /// Inode numbers of network namespaces that exist but cannot be reached.
     Unreached(Vec<u32>),
-    /// A network namespace that was asked for is not there.
+    /// A requested network namespace does not exist.
     NotThere(Cause),
-    /// Of a network namespace, or another part of the run.
+    /// A warning about a network namespace, or another part of the run.
     Within(Arc<str>, Box<Self>),
 }
 
-/// More are not named one by one.
+/// Network namespaces named in a message.
 const FEW: usize = 4;
 
 impl Warning {
@@ -53,12 +52,12 @@ impl Warning {
         Self::Failed(why.into())
     }
 
-    /// Something else must be known.
+    /// Another fact worth knowing.
     pub fn note(what: impl Into<Cause>) -> Self {
         Self::Note(what.into())
     }
 
-    /// So many datagrams came from others than the kernel, and were dropped.
+    /// `count` datagrams did not come from the kernel and were dropped.
     pub fn strangers(count: u64) -> Self {
         let answers = counted(count, "answer");
         let text = format!(
@@ -67,13 +66,13 @@ impl Warning {
         Self::failed(text).varying("strangers")
     }
 
-    /// The same, of which nothing but the numbers varies: `kind` is what it is without them.
+    /// Marks the warning as one whose numbers vary; `kind` is its text without them.
     #[must_use]
     pub fn varying(self, kind: impl Into<Cause>) -> Self {
         Self::Varying(Box::new(self), kind.into())
     }
 
-    /// The same of a network namespace, if one is named.
+    /// The same warning about a network namespace, if one is named.
     #[must_use]
     pub fn within(self, netns: Option<&Arc<[u8]>>) -> Self {
         let part = |netns: &Arc<[u8]>| format!("network namespace {}", escape(netns));
@@ -92,7 +91,7 @@ impl Warning {
         }
     }
 
-    /// True if another one, of what a source does not list or cannot tell, need not be said beside it.
+    /// True if it makes another warning about unlisted or unreadable sockets redundant.
     pub fn includes(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::FewerFields(of, _), Self::Unlisted(protocol, _, Source::Procfs)) => {
@@ -106,7 +105,7 @@ impl Warning {
         }
     }
 
-    /// The same without its numbers: what need not be said again.
+    /// The warning without its numbers: what need not be repeated.
     #[must_use]
     pub fn kind(&self) -> Self {
         let mut kind = self.clone();
@@ -184,7 +183,7 @@ impl Display for Warning {
     }
 }
 
-/// Why something failed: an error that several may keep.
+/// The cause of a failure: an error that several places can keep.
 #[derive(Debug, Clone)]
 pub struct Cause(Arc<dyn Error + Send + Sync>);
 

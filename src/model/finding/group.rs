@@ -1,4 +1,4 @@
-//! The sockets of a finding, and who holds them.
+//! Groups of sockets that may be one finding, and the processes that hold them.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,22 +8,22 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::super::{Endpoint, Fact, Place, Process, ProcessStatus, Row, Socket};
 use crate::text::{escape, escape_also, separates_processes, unix_name};
 
-/// So many processes are named in a text.
+/// Number of processes named in a text.
 const NAMED: usize = 3;
 
 /// Who holds a socket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Holder {
-    /// A process: its pid, and its name where that is known; and in which container or pod it runs.
+    /// A process: pid, name if known, and container or pod.
     Process(u32, Option<String>, Option<String>),
-    /// A process that cannot be read, or nobody: of this user where that is told.
+    /// A process that cannot be read, or nobody; with the user id if known.
     Unreadable(Option<u32>),
     /// No process.
     Nobody,
 }
 
 impl Holder {
-    /// Those that were looked up for a row.
+    /// The holders of a row, as looked up.
     pub fn of(row: &Row<'_>) -> Vec<Self> {
         match (row.process_status, row.processes) {
             (Some(status), Some(processes)) if status.is_found() => {
@@ -36,7 +36,7 @@ impl Holder {
         }
     }
 
-    /// A process of this name, any bytes; none, or an empty one, tells nothing.
+    /// A process. The name may be any bytes; empty counts as none.
     pub fn process(pid: u32, name: Option<&[u8]>, place: Option<&Place>) -> Self {
         let name = name.filter(|name| !name.is_empty());
         let escaped = |name| escape_also(escape(name), separates_processes).into_owned();
@@ -65,7 +65,7 @@ impl Holder {
         }
     }
 
-    /// What to call it at the begin of a sentence.
+    /// Its name at the start of a sentence.
     fn subject(&self) -> String {
         match self {
             Self::Process(..) => self.to_string(),
@@ -95,53 +95,51 @@ impl fmt::Display for Holder {
     }
 }
 
-/// A socket that was found, and who holds it.
+/// A socket that was found, with its holders.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// The socket.
     pub socket: Socket,
     /// Its processes, or that there is none.
     pub holders: Vec<Holder>,
 }
 
-/// How the sockets of a finding are grouped: each group may be a finding of its own.
+/// How sockets are grouped. Each group may be a finding of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GroupBy {
-    /// All are one group.
+    /// All sockets form one group.
     Nothing,
     /// By process.
     Process,
-    /// By the address and port of the peer.
+    /// By address and port of the peer.
     Peer,
-    /// By their own port.
+    /// By local port.
     Port,
-    /// By what keeps the kernel from choosing a port: TCP by its own address, and address and port of
-    /// the peer; what is not connected by nothing.
+    /// By what makes the kernel share or exclude ephemeral ports: for TCP the local address with the peer's
+    /// address and port; unconnected sockets have no route.
     Route,
     /// Each socket is a group.
     Socket,
-    /// By all of their processes.
+    /// By the set of processes that hold it.
     Holders,
 }
 
 /// What the sockets of a group have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GroupKey {
-    /// Nothing.
     Nothing,
-    /// Who holds them.
+    /// The holder.
     Process(Holder),
-    /// Nobody yet: they wait to be accepted at this port.
+    /// The listening port at which they wait for `accept`.
     Unaccepted(u32),
-    /// The other end.
+    /// The peer.
     Peer(SocketAddr),
-    /// Their own port.
+    /// The local port.
     Port(u32),
-    /// Their own address, and the other end.
+    /// The local address and the peer.
     Route(IpAddr, SocketAddr),
-    /// Their own address, or this one that stands for every address.
+    /// The local address, or the wildcard address that includes it.
     Address(IpAddr, Option<IpAddr>),
-    /// Any IPv4 address, or `::` where it takes IPv4.
+    /// Any IPv4 address, or `::` if it accepts IPv4.
     EveryIpv4,
     /// Any address.
     EveryIp,
@@ -150,7 +148,7 @@ pub enum GroupKey {
 }
 
 impl GroupKey {
-    /// The keys of a socket; of routes, everything that its port is taken for. None where its processes
+    /// The keys of a socket. With routes: everything that its port is taken for. Empty if its processes
     /// decide.
     pub fn of(socket: &Socket, by: GroupBy) -> Vec<Self> {
         let key = match by {
@@ -186,7 +184,7 @@ impl GroupKey {
         keys
     }
 
-    /// The keys of the sockets that tell which processes are concerned; none = those of the group do.
+    /// The keys of related sockets, which show the processes concerned; empty = the group's own sockets do.
     pub fn related(&self) -> Vec<Self> {
         match self {
             Self::Process(_) => Vec::new(),
@@ -223,14 +221,13 @@ impl GroupKey {
     }
 }
 
-/// An end as filters and people write it; an unknown one is not. An IPv4-mapped address is one of IPv4,
-/// for filters take them for the same.
+/// The endpoint as an address; `None` if unknown. An IPv4-mapped address becomes IPv4, as in filters.
 pub(super) fn end(end: &Endpoint) -> Option<SocketAddr> {
     let port = u16::try_from(end.port?).ok()?;
     Some(SocketAddr::new(end.ip?.to_canonical(), port))
 }
 
-/// The address that stands for every one of the same IP version.
+/// The wildcard address of the same IP version.
 pub const fn any_address(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -248,47 +245,47 @@ fn place(found: &Found) -> String {
     }
 }
 
-/// The first of their places: `0.0.0.0:80, [::1]:81`
+/// The first places of these sockets: `0.0.0.0:80, [::1]:81`
 pub(super) fn places_of(found: &[&Found]) -> String {
     let places: BTreeSet<String> = found.iter().map(|found| place(found)).collect();
     let places: Vec<String> = places.into_iter().take(NAMED).collect();
     places.join(", ")
 }
 
-/// The sockets that may be one finding.
+/// Sockets that may be one finding.
 #[derive(Debug)]
 pub struct Group<'f> {
     /// What they have in common.
     pub key: GroupKey,
-    /// How many were looked at.
+    /// Number of sockets examined.
     pub all: u64,
-    /// How many of these the filter selects.
+    /// Number of those that the filter selects.
     pub count: u64,
-    /// Those, if they are kept.
+    /// The selected sockets, if kept.
     pub sockets: Vec<&'f Found>,
-    /// The sockets that tell which processes are concerned, where those of the group do not.
+    /// Related sockets, which show the processes concerned if the group's own do not.
     pub related: Vec<&'f Found>,
-    /// What of the ports is taken, where that is looked at.
+    /// The ports in use, for findings about ports.
     pub ports: Ports,
 }
 
-/// Ports that the kernel cannot choose.
+/// Ports that the kernel cannot choose as ephemeral.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ports {
-    /// How many.
+    /// Number of them.
     pub taken: u64,
     /// Sockets of the group in `TIME_WAIT`.
     pub time_wait: u64,
-    /// Sockets of the group that are bound, and not connected.
+    /// Sockets of the group that are bound but not connected.
     pub bound: u64,
-    /// Sockets beside the group in `TIME_WAIT`, whose ports may be chosen again.
+    /// Other sockets in `TIME_WAIT`, whose ports can be chosen again.
     pub free: u64,
-    /// True if they are ports of UDP.
+    /// True if they are UDP ports.
     pub is_udp: bool,
 }
 
 impl Group<'_> {
-    /// A group of which so many sockets were looked at, and so many selected; none is kept.
+    /// Creates a group with these numbers of examined and selected sockets, and keeps none.
     pub fn counted(key: GroupKey, [all, count]: [u64; 2]) -> Self {
         Self {
             key,
@@ -300,12 +297,12 @@ impl Group<'_> {
         }
     }
 
-    /// True if these are the sockets of any number of processes that cannot be read.
+    /// True if the holders are processes that cannot be read, of any number.
     pub const fn is_of_unreadable(&self) -> bool {
         matches!(&self.key, GroupKey::Process(holder) if holder.is_unreadable())
     }
 
-    /// What to call the group in a sentence.
+    /// The subject of a sentence about the group.
     pub(super) fn who(&self) -> String {
         match &self.key {
             GroupKey::Nothing | GroupKey::Sockets(_) => String::new(),
@@ -324,8 +321,8 @@ impl Group<'_> {
     }
 }
 
-/// The sockets by who holds them, the most first. Processes that hold the same sockets, or some of
-/// those of another, are one. What waits to be accepted is apart for each port.
+/// Groups sockets by process, largest group first. Processes that share sockets are one group. Sockets
+/// waiting for `accept` are grouped by port.
 pub fn by_process(found: &[Found]) -> Vec<(GroupKey, Vec<&Found>)> {
     let mut by_holder: BTreeMap<(&Holder, Option<u32>), Vec<usize>> = BTreeMap::new();
     for (index, found) in found.iter().enumerate() {
@@ -352,7 +349,7 @@ pub fn by_process(found: &[Found]) -> Vec<(GroupKey, Vec<&Found>)> {
     groups.collect()
 }
 
-/// The sockets by all who hold them: those that the same processes hold are one.
+/// Groups sockets by the set of processes that hold them.
 pub fn by_holders(found: &[Found]) -> Vec<(GroupKey, Vec<&Found>)> {
     let mut by_holders: BTreeMap<&[Holder], Vec<&Found>> = BTreeMap::new();
     for found in found {
@@ -371,7 +368,7 @@ pub(super) fn names(found: &[&Found]) -> String {
     names_of(&holders.collect::<Vec<_>>())
 }
 
-/// The same of those who hold something.
+/// The names of these holders, without the unreadable and nobody.
 pub(super) fn names_of(holders: &[&Holder]) -> String {
     let name = |holder: &&Holder| match holder {
         Holder::Unreadable(_) => "processes that cannot be read".to_owned(),

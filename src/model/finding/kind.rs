@@ -1,52 +1,50 @@
-//! What makes a finding.
+//! Definition of a kind of finding: filters, thresholds, grouping and measures.
 
 use super::super::{Counts, Protocol, Socket};
 use super::Severity;
 use super::group::{Group, GroupBy};
 use super::limits::Limits;
 
-/// How many sockets a filter lists, and this filter; `None` = it is no finding after all.
+/// Number of sockets listed, and the filter; `None` = no finding.
 type Listing = fn(&Group<'_>, &dyn Limits) -> Option<(u64, String)>;
 
-/// What makes a finding. In its filters, `{group}` stands for the filter of the group, `{ports}` for
-/// that of the ports that the kernel chooses from.
+/// A kind of finding. In its filters, `{group}` stands for the group's filter and `{ports}` for that of the
+/// ephemeral ports.
 #[derive(Debug)]
 pub struct FindingKind {
-    /// Its name.
     pub name: &'static str,
-    /// Each severity, and the least that has it.
+    /// Each severity with its threshold.
     pub levels: &'static [(Severity, u64)],
-    /// The protocols that it is looked for in, each by itself.
+    /// The protocols searched, each separately.
     pub protocols: &'static [Protocol],
-    /// Selects the sockets to look at, where the filter alone does not narrow them.
+    /// Selects the sockets to examine, if the filter alone does not narrow them.
     pub among: &'static str,
     /// Selects the sockets of the finding; printed as the command that lists them.
     pub filter: &'static str,
-    /// What else must be true of a socket; `None` = its source does not tell.
+    /// A further condition on a socket; `None` = its source does not report what is needed.
     pub passes: fn(&Socket) -> Option<bool>,
-    /// How they are grouped.
+    /// How sockets are grouped.
     pub group_by: GroupBy,
-    /// True if the sockets are kept, with their processes, and not just counted.
+    /// True if the sockets are kept with their processes; false if they are only counted.
     pub keeps: bool,
-    /// True if it is about descriptors whose sockets are in no table; the filters select nothing then.
+    /// True if it is about descriptors whose sockets are in no table; then filters select nothing.
     pub is_of_descriptors: bool,
-    /// Selects the sockets that tell which processes are concerned; empty = those of the group do.
+    /// Selects related sockets, which show the processes concerned; empty = the group's own sockets do.
     pub related: &'static str,
-    /// The file below `/proc` that has its limit or counter: without it, it is not looked for.
+    /// The file below `/proc` with the limit or counter. Without it, the kind is skipped.
     pub file: &'static str,
-    /// True if it can be, by the counts of all sockets and the limits of the kernel.
+    /// False if the counts of all sockets and the kernel's limits rule it out.
     pub is_possible: fn(&Counts, &dyn Limits) -> bool,
-    /// What is compared with the thresholds; `None` = the number of sockets.
+    /// The value compared with the thresholds; `None` = the number of sockets.
     pub measure: Option<fn(&Group<'_>, &dyn Limits) -> u64>,
-    /// In how many sockets of a group there may be a graver finding, for what decides is not told, and what
-    /// may be compared with the thresholds then.
+    /// The number of sockets in a group that could not be checked, and the highest value that they may have.
     pub untold: fn(&Group<'_>, &dyn Limits) -> [u64; 2],
-    /// How many sockets the filter lists that is printed, and this filter, where it is not the one above.
+    /// Another number of sockets and filter to print, if not those above.
     pub listed: Option<Listing>,
 }
 
 impl FindingKind {
-    /// What most have in common.
+    /// The values that most kinds share.
     pub(super) const USUAL: Self = Self {
         name: "",
         levels: &[(Severity::Warning, 1)],
@@ -65,7 +63,7 @@ impl FindingKind {
         listed: None,
     };
 
-    /// How severe so much of it is; `None` = it is no finding.
+    /// The severity of this amount; `None` = no finding.
     pub fn severity(&self, amount: u64) -> Option<Severity> {
         let reached = self.levels.iter().filter(|level| amount >= level.1);
         reached.map(|level| level.0).max()
@@ -77,12 +75,12 @@ impl FindingKind {
         least.unwrap_or(u64::MAX)
     }
 
-    /// The fewest sockets that can be a finding.
+    /// The smallest number of sockets that can be a finding.
     pub fn fewest(&self) -> u64 {
         self.measure.map_or_else(|| self.least(), |_| 1)
     }
 
-    /// What is compared with the thresholds.
+    /// The value compared with the thresholds.
     pub fn amount(&self, group: &Group<'_>, limits: &dyn Limits) -> u64 {
         let measure = self.measure;
         measure.map_or(group.count, |measure| measure(group, limits))

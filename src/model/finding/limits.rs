@@ -1,8 +1,8 @@
-//! Limits and counters of the kernel, as files below `/proc` tell them.
+//! Limits and counters of the kernel, read from files below `/proc`.
 
 use super::Counter;
 
-/// Gauges of counters of a network namespace: what they are, and where the kernel tells them.
+/// Counters of a network namespace: name, description, file, protocol and counter.
 const COUNTERS: &[(&str, &str, &str, &str, &str)] = &[
     (
         "lsock_tcp_listen_overflows",
@@ -48,7 +48,7 @@ const COUNTERS: &[(&str, &str, &str, &str, &str)] = &[
     ),
 ];
 
-/// What rates are shown of, and where the kernel counts it.
+/// Counters whose rates are shown: name, file, protocol and counter.
 const RATES: [(&str, &str, &str, &str); 8] = [
     ("opened", "snmp", "Tcp:", "ActiveOpens"),
     ("accepted", "snmp", "Tcp:", "PassiveOpens"),
@@ -62,33 +62,32 @@ const RATES: [(&str, &str, &str, &str); 8] = [
 
 /// Limits and counters of the kernel.
 pub trait Limits {
-    /// The text of a file below `/proc`; `None` = this kernel, or this namespace, has none, or it cannot
-    /// be read.
+    /// The text of a file below `/proc`; `None` = missing in this kernel or namespace, or not readable.
     fn text(&self, file: &str) -> Option<String>;
 
-    /// How many descriptors a process has open.
+    /// Number of descriptors that a process has open.
     fn descriptors(&self, pid: u32) -> Option<u64>;
 
-    /// The protocol (`TCP`, `TCPv6`, `UDP`, …) of the socket with this inode that a process has as this
-    /// descriptor; `None` = it has not any more, or cannot be read.
+    /// The protocol (`TCP`, `TCPv6`, `UDP`, …) of a process's descriptor of the socket with this inode;
+    /// `None` = closed meanwhile, or not readable.
     fn protocol_of(&self, pid: u32, fd: u32, inode: u64) -> Option<String>;
 
-    /// True if a process is in another network namespace.
+    /// True if the process is in another network namespace.
     fn is_elsewhere(&self, pid: u32) -> bool;
 
-    /// Inode number of another network namespace that has the socket with this inode in a table.
+    /// Inode number of another network namespace that lists the socket with this inode.
     fn listed_elsewhere(&self, inode: u64) -> Option<u64>;
 
-    /// Sockets of this network namespace that no protocol has in its tables: never bound, bound without
-    /// more, or reset. `used` of `net/sockstat` is all there are, but for small ones.
+    /// Sockets of this network namespace in no protocol's table: never bound, only bound, or reset. `used` of
+    /// `net/sockstat` counts all sockets except mini-sockets.
     fn sockets_in_no_table(&self) -> u64 {
         let all = self.number_behind("thread-self/net/sockstat", "sockets: used");
         let all = all.unwrap_or_default();
         all.saturating_sub(self.sockets_in_tables(|_| true))
     }
 
-    /// The same of TCP, or a little more, where so many are known to be of others. `alloc` of `net/sockstat`
-    /// counts TCP sockets, those of other network namespaces, too.
+    /// Likewise for TCP, or a few more; `others` are known to be of other protocols. `alloc` of
+    /// `net/sockstat` counts TCP sockets of all network namespaces.
     fn tcp_in_no_table(&self, others: u64) -> u64 {
         let every = self.sockets_in_no_table().saturating_sub(others);
         self.of_tcp("alloc").map_or(every, |tcp| {
@@ -97,7 +96,7 @@ pub trait Limits {
         })
     }
 
-    /// Sockets of this network namespace that these protocols have in their tables.
+    /// Sockets of this network namespace in the tables of these protocols.
     fn sockets_in_tables(&self, is_one: fn(&str) -> bool) -> u64 {
         let protocols = self.text("thread-self/net/protocols").unwrap_or_default();
         let in_use = protocols.lines().filter_map(|line| {
@@ -109,7 +108,7 @@ pub trait Limits {
         in_use.fold(0, u64::saturating_add)
     }
 
-    /// A number of the line `TCP: inuse 5 orphan 0 …` of `net/sockstat`.
+    /// A number from the line `TCP: inuse 5 orphan 0 …` of `net/sockstat`.
     fn of_tcp(&self, word: &str) -> Option<u64> {
         let text = self.text("thread-self/net/sockstat")?;
         let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
@@ -122,14 +121,14 @@ pub trait Limits {
         self.number_behind(&format!("sys/net/{key}"), "")
     }
 
-    /// The number behind the words with which a line of a file begins.
+    /// The number after the words at the start of a line.
     fn number_behind(&self, file: &str, words: &str) -> Option<u64> {
         let text = self.text(file)?;
         let rest = text.lines().find_map(|line| line.strip_prefix(words))?;
         rest.split_whitespace().next()?.parse().ok()
     }
 
-    /// The ports that the kernel chooses from.
+    /// The ephemeral ports.
     fn ephemeral(&self) -> Option<PortRange> {
         let range = self.text("sys/net/ipv4/ip_local_port_range")?;
         let reserved = self.text("sys/net/ipv4/ip_local_reserved_ports");
@@ -141,7 +140,7 @@ pub trait Limits {
         self.of_tcp("orphan")
     }
 
-    /// Datagrams dropped because a socket had no room, in this namespace.
+    /// Datagrams of this namespace dropped because a receive buffer was full.
     fn udp_without_room(&self) -> u64 {
         let v4 = self.counter("snmp", "Udp", "RcvbufErrors");
         let v6 = ["Udp6RcvbufErrors", "UdpLite6RcvbufErrors"];
@@ -152,8 +151,8 @@ pub trait Limits {
             .fold(0, u64::saturating_add)
     }
 
-    /// A counter of this namespace in `net/snmp` or `net/netstat`, where each protocol has a line of
-    /// names and one of numbers: the sum over all whose name begins so.
+    /// A counter of `net/snmp` or `net/netstat`, where each protocol has a line of names and a line of
+    /// numbers. Sums all protocols whose name begins with `protocol`.
     fn counter(&self, file: &str, protocol: &str, counter: &str) -> Option<u64> {
         let text = self.text(&format!("thread-self/net/{file}"))?;
         let lines: Vec<&str> = text.lines().collect();
@@ -167,7 +166,7 @@ pub trait Limits {
         numbers.reduce(u64::saturating_add)
     }
 
-    /// Counters that findings are about, or that tell what no table of sockets shows.
+    /// Counters that findings use, or that show what no socket table does.
     fn counters(&self) -> Vec<Counter> {
         let told = |name, help, value| Counter {
             name,
@@ -187,7 +186,7 @@ pub trait Limits {
         counters.chain([drops]).collect()
     }
 
-    /// Counters of TCP whose rates are shown.
+    /// TCP counters whose rates are shown.
     fn rates(&self) -> Vec<Counter> {
         let rates = RATES.iter().map(|(name, file, protocol, counter)| Counter {
             name,
@@ -198,25 +197,25 @@ pub trait Limits {
         rates.collect()
     }
 
-    /// `RLIMIT_NOFILE` of a process, the soft limit; `None` = there is none, or it cannot be read.
+    /// The soft `RLIMIT_NOFILE` of a process; `None` = unlimited or not readable.
     fn most_descriptors(&self, pid: u32) -> Option<u64> {
         self.number_behind(&format!("{pid}/limits"), "Max open files")
     }
 }
 
-/// The ports that the kernel chooses from: `ip_local_port_range` without `ip_local_reserved_ports`.
+/// The ephemeral ports: `ip_local_port_range` without `ip_local_reserved_ports`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortRange {
     /// The first port of the range.
     pub first: u16,
     /// The last port of the range.
     pub last: u16,
-    /// What is not reserved of it, ascending, both ends included.
+    /// The ranges not reserved, ascending, inclusive.
     pieces: Vec<(u16, u16)>,
 }
 
 impl PortRange {
-    /// `None` = there is no such port.
+    /// Parses both files; `None` = no port is left.
     fn parse(range: &str, reserved: &str) -> Option<Self> {
         let mut range = range.split_whitespace().map(str::parse);
         let (first, last) = (range.next()?.ok()?, range.next()?.ok()?);
@@ -239,18 +238,18 @@ impl PortRange {
         })
     }
 
-    /// How many ports there are to choose from.
+    /// Number of ephemeral ports.
     pub fn size(&self) -> u64 {
         let sizes = self.pieces.iter();
         sizes.map(|(from, to)| u64::from(to - from) + 1).sum()
     }
 
-    /// True if some port of the range is not to choose from.
+    /// True if a port of the range is reserved.
     pub fn has_reserved(&self) -> bool {
         self.pieces != [(self.first, self.last)]
     }
 
-    /// The filter that selects these ports.
+    /// A filter that selects these ports.
     pub fn filter(&self) -> String {
         if !self.has_reserved() {
             return format!("sport >= :{} and sport <= :{}", self.first, self.last);
@@ -266,7 +265,7 @@ pub(super) mod tests {
 
     use super::{Limits, PortRange};
 
-    /// One text in every file.
+    /// The same text for every file.
     pub(in crate::model::finding) struct Everywhere(pub(in crate::model::finding) &'static str);
 
     impl Limits for Everywhere {

@@ -1,4 +1,4 @@
-//! What findings measure: queues, ports, descriptors and orphans against the limits of the kernel.
+//! Values that findings compare with thresholds: queues, ports, descriptors and orphans.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +6,11 @@ use super::super::{Counts, Socket, State};
 use super::group::{Found, Group, Holder};
 use super::limits::Limits;
 
-/// From this share of its accept queue on a listener is nearly full, in percent.
+/// Share of its accept queue, in percent, from which a listener is nearly full.
 pub(super) const NEARLY_FULL: u64 = 75;
 
-/// How much of its accept queue is in use, in percent; 0 where that is not told. The queue takes one
-/// connection more than the backlog: `sk_acceptq_is_full`, `unix_recvq_full` in the kernel.
+/// Share of the accept queue in use, in percent; 0 if not reported. The queue takes one connection more than
+/// the backlog: `sk_acceptq_is_full`, `unix_recvq_full` in the kernel.
 pub(super) fn queue_in_use(socket: &Socket) -> u64 {
     match (socket.recv_queue, socket.send_queue) {
         (Some(waiting), Some(backlog)) if socket.state == State::Listen => {
@@ -20,7 +20,7 @@ pub(super) fn queue_in_use(socket: &Socket) -> u64 {
     }
 }
 
-/// True if a listener's accept queue is nearly full; `None` = that is not told.
+/// True if a listener's accept queue is nearly full; `None` = not reported.
 pub(super) fn is_nearly_full(socket: &Socket) -> Option<bool> {
     match (socket.recv_queue, socket.send_queue) {
         (Some(0), _) => Some(false),
@@ -29,25 +29,25 @@ pub(super) fn is_nearly_full(socket: &Socket) -> Option<bool> {
     }
 }
 
-/// True if there are listeners, and the fullest may be such a one.
+/// True if the fullest listener matches, or may match.
 pub(super) fn is_fullest(counts: &Counts, such: fn(&Socket) -> bool) -> bool {
     let fullest = counts.listeners.fullest.first();
     counts.listeners.count > 0 && fullest.is_none_or(|row| such(row.row().socket))
 }
 
-/// How often accept queues of this network namespace have overflowed.
+/// Overflows of accept queues in this network namespace.
 pub(super) fn overflows(limits: &dyn Limits) -> u64 {
     let counter = limits.counter("netstat", "TcpExt", "ListenOverflows");
     counter.unwrap_or_default()
 }
 
-/// In percent of the ports that the kernel chooses from.
+/// Share of the ephemeral ports, in percent.
 pub(super) fn ports_in_use(count: u64, limits: &dyn Limits) -> u64 {
     let size = limits.ephemeral().map(|ports| ports.size());
     size.map_or(0, |size| count.saturating_mul(100) / size)
 }
 
-/// The same of all that are in use, or a little more: those of sockets that are bound, and not listed, too.
+/// Likewise of all ports in use, or slightly more, including those of bound sockets that are not listed.
 pub(super) fn most_ports_in_use(counts: &Counts, limits: &dyn Limits) -> u64 {
     let Some(range) = limits.ephemeral() else {
         return 0;
@@ -56,12 +56,12 @@ pub(super) fn most_ports_in_use(counts: &Counts, limits: &dyn Limits) -> u64 {
     ports_in_use(listed.saturating_add(limits.sockets_in_no_table()), limits)
 }
 
-/// True if a process has no descriptor left; `None` = that is not told.
+/// True if a process has no descriptor left; `None` = unknown.
 fn is_at_limit(holder: &Holder, limits: &dyn Limits) -> Option<bool> {
     match holder {
         Holder::Process(pid, ..) => match limits.most_descriptors(*pid) {
             Some(most) => Some(limits.descriptors(*pid)? >= most),
-            // There may be no limit.
+            // The limit may be "unlimited".
             None => limits.text(&format!("{pid}/limits")).map(|_| false),
         },
         Holder::Unreadable(_) => None,
@@ -69,7 +69,7 @@ fn is_at_limit(holder: &Holder, limits: &dyn Limits) -> Option<bool> {
     }
 }
 
-/// Those who hold the sockets of a group, which are the same for each, and of whom this is so.
+/// The holders of a group (the same for each socket) for which `is_at_limit` has this value.
 pub(super) fn holders_of<'f>(
     group: &Group<'f>,
     limits: &dyn Limits,
@@ -81,7 +81,7 @@ pub(super) fn holders_of<'f>(
     such.collect()
 }
 
-/// How many of those who hold these sockets have no descriptor left, in percent: 1 where it is any.
+/// Share of the holders without a descriptor left, in percent; at least 1 if there is any.
 pub(super) fn at_their_limit(group: &Group<'_>, limits: &dyn Limits) -> u64 {
     let at_limit = holders_of(group, limits, Some(true)).len();
     let all = group.sockets.first().map_or(0, |found| found.holders.len());
@@ -89,7 +89,7 @@ pub(super) fn at_their_limit(group: &Group<'_>, limits: &dyn Limits) -> u64 {
     u64::try_from(share.max(at_limit.min(1))).unwrap_or(u64::MAX)
 }
 
-/// In how many sockets there may be more, and how many percent.
+/// Number of sockets that could not be checked, and the highest share possible.
 pub(super) fn may_be_at_their_limit(group: &Group<'_>, limits: &dyn Limits) -> [u64; 2] {
     if holders_of(group, limits, None).is_empty() {
         return [0; 2];
@@ -98,7 +98,7 @@ pub(super) fn may_be_at_their_limit(group: &Group<'_>, limits: &dyn Limits) -> [
     [group.count, if has_room { 1 } else { 100 }]
 }
 
-/// In percent of the limit; 0 where that is not told.
+/// Orphans in percent of the limit; 0 if not reported.
 pub(super) fn orphans_of_limit(limits: &dyn Limits) -> u64 {
     match (limits.orphans(), limits.number("ipv4/tcp_max_orphans")) {
         (Some(all), Some(most)) => all.saturating_mul(100) / most.max(1),
@@ -111,8 +111,8 @@ pub(super) fn drops(socket: &Socket) -> u64 {
     drops.map(u64::from).unwrap_or_default()
 }
 
-/// The handshakes that a listener has dropped, at least: the others may be what `TCP_DEFER_ACCEPT` drops as
-/// it should, ACKs without data, which the kernel counts for the whole network namespace.
+/// Least number of handshakes that a listener has dropped. The rest may be ACKs without data, which
+/// `TCP_DEFER_ACCEPT` drops intentionally; the kernel counts those for the whole network namespace.
 pub(super) fn handshakes_dropped(group: &Group<'_>, limits: &dyn Limits) -> u64 {
     let deferred = limits.counter("netstat", "TcpExt", "TCPDeferAcceptDrop");
     group
@@ -120,22 +120,22 @@ pub(super) fn handshakes_dropped(group: &Group<'_>, limits: &dyn Limits) -> u64 
         .saturating_sub(deferred.unwrap_or_default())
 }
 
-/// In how many listeners there may be more, and how many: no more than accept queues have overflowed.
+/// Number of listeners that could not be checked, and the most drops possible: accept queue overflows.
 pub(super) fn may_have_dropped(group: &Group<'_>, limits: &dyn Limits) -> [u64; 2] {
     [group.count, group.sum(drops).min(overflows(limits))]
 }
 
-/// The receive queue; 0 where that is not told.
+/// The receive queue; 0 if not reported.
 pub(super) fn unread(socket: &Socket) -> u64 {
     socket.recv_queue.unwrap_or_default().into()
 }
 
-/// The send queue; 0 where that is not told.
+/// The send queue; 0 if not reported.
 pub(super) fn unsent(socket: &Socket) -> u64 {
     socket.send_queue.unwrap_or_default().into()
 }
 
-/// Listeners at loopback, and those of other programs at every address of the same IP version.
+/// Listeners on loopback, and those of other programs on the wildcard address of the same IP version.
 pub(super) fn places<'f>(group: &Group<'f>) -> [Vec<&'f Found>; 2] {
     let versions = [true, false].into_iter();
     let versions = versions.filter(|is_ipv4| is_at_places(group, *is_ipv4) == Some(true));
@@ -150,7 +150,7 @@ pub(super) fn places<'f>(group: &Group<'f>) -> [Vec<&'f Found>; 2] {
     ]
 }
 
-/// In how many sockets there may be such [`places`], where it is not told.
+/// Number of sockets that could not be checked for [`places`].
 pub(super) fn may_be_at_places(group: &Group<'_>) -> [u64; 2] {
     let may_be = [true, false].map(|is_ipv4| is_at_places(group, is_ipv4).is_none());
     let count = u64::try_from(group.related.len()).unwrap_or(u64::MAX);
@@ -161,8 +161,8 @@ pub(super) fn may_be_at_places(group: &Group<'_>) -> [u64; 2] {
     }
 }
 
-/// True if some listen at loopback, and another program at every address; `None` = it is not told whether
-/// these are two programs, or whether one listens at every address of this IP version.
+/// True if one program listens on loopback and another on the wildcard address; `None` = unknown whether
+/// these are two programs, or whether one accepts this IP version.
 fn is_at_places(group: &Group<'_>, is_ipv4: bool) -> Option<bool> {
     let related = || group.related.iter().copied();
     let differs = |is_there: &dyn Fn(Option<bool>) -> bool| {
@@ -180,7 +180,7 @@ fn is_at_places(group: &Group<'_>, is_ipv4: bool) -> Option<bool> {
     }
 }
 
-/// False if it is bound to another interface than `lo`, which is the first one of every namespace.
+/// False if bound to an interface other than `lo`, which has index 1 in every namespace.
 fn is_on_loopback(socket: &Socket) -> bool {
     socket.interface.is_none_or(|interface| interface <= 1)
 }
@@ -191,7 +191,7 @@ fn is_loopback(socket: &Socket, is_ipv4: bool) -> bool {
     is_it && is_on_loopback(socket)
 }
 
-/// `None` = it is not told whether it takes IPv4, too.
+/// `None` = unknown whether it accepts IPv4, too.
 fn is_wildcard(socket: &Socket, is_ipv4: bool) -> Option<bool> {
     let ip = socket.local.ip.map(|ip| ip.to_canonical());
     match ip.filter(|ip| ip.is_unspecified() && is_on_loopback(socket)) {
@@ -201,7 +201,7 @@ fn is_wildcard(socket: &Socket, is_ipv4: bool) -> Option<bool> {
     }
 }
 
-/// True if there is a process that holds all of them; `None` = no process that holds any can be read.
+/// True if one process holds all of them; `None` = no process that holds any can be read.
 fn are_of_one_process<'f>(found: impl Iterator<Item = &'f Found>) -> Option<bool> {
     let pid = |holder: &Holder| match holder {
         Holder::Process(pid, ..) => Some(*pid),

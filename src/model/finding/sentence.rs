@@ -1,4 +1,4 @@
-//! Sentences: words of a template that stand for what is told of a group.
+//! Texts of findings: fills in the templates of `sentences.txt`.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::text::{bytes, counted};
 const SENTENCES: &str = include_str!("sentences.txt");
 
 impl FindingKind {
-    /// Numbers, processes and what to do.
+    /// The text: fact, cause and remedy.
     pub fn text(&self, group: &Group<'_>, limits: &dyn Limits) -> String {
         let of = variant(group);
         let mut sentences = self.sentences();
@@ -28,7 +28,7 @@ impl FindingKind {
         parts.collect()
     }
 
-    /// Its templates, each with what it is for; the usual one first.
+    /// The templates, each with its variant; the usual one first.
     fn sentences(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let lines = SENTENCES.lines().filter_map(|line| line.split_once(": "));
         lines.filter_map(|(of, sentence)| {
@@ -38,7 +38,7 @@ impl FindingKind {
     }
 }
 
-/// Which sentence is said of a group, if there are several.
+/// The variant of the template for a group, if there are several.
 fn variant(group: &Group<'_>) -> &'static str {
     match (&group.key, group.ports.is_udp) {
         (GroupKey::Unaccepted(_), _) => "unaccepted",
@@ -51,14 +51,14 @@ fn variant(group: &Group<'_>) -> &'static str {
     }
 }
 
-/// What a word stands for; `None` = nothing.
+/// The value of a placeholder; `None` = nothing.
 fn told(word: &str, group: &Group<'_>, limits: &dyn Limits) -> Option<String> {
     if let Some(one) = word.strip_prefix("count ") {
         return Some(counted(group.count, one));
     }
     let counter = |name| limits.counter("netstat", "TcpExt", name);
     let limit = |key: &str| limits.number(&format!("{key}/{word}"));
-    // ` (somaxconn is 4096)`; nothing where that is not told.
+    // ` (somaxconn is 4096)`; empty if not reported.
     let limit_is = |key| limit(key).map_or_else(String::new, |most| format!(" ({word} is {most})"));
     let number = |number: u64| number.to_string();
     Some(match word {
@@ -102,7 +102,7 @@ fn told(word: &str, group: &Group<'_>, limits: &dyn Limits) -> Option<String> {
         }
         "by" if group.related.is_empty() => String::new(),
         "by" => format!(" by {}", names(&group.related)),
-        // What the kernel has to choose for a socket without an address, it chooses for every address.
+        // A port chosen for a socket without an address is chosen for every address.
         "there" => match &group.key {
             GroupKey::EveryIpv4 => "at 0.0.0.0 or [::]",
             GroupKey::EveryIp => "at [::]",
@@ -110,7 +110,7 @@ fn told(word: &str, group: &Group<'_>, limits: &dyn Limits) -> Option<String> {
             _ => "there",
         }
         .to_owned(),
-        // `inet_rcv_saddr` of such is an IPv4 address that nobody has.
+        // `inet_rcv_saddr` of these is an IPv4 address that nobody has.
         "so does" if group.key == GroupKey::EveryIp => {
             "; so does bind at 0.0.0.0, where IPv6 sockets connected without bind".to_owned()
         }
@@ -160,7 +160,7 @@ fn backlogs(group: &Group<'_>, limits: &dyn Limits) -> String {
     limits.join(", ")
 }
 
-/// Who cannot accept where, and who else may.
+/// Which processes cannot accept where, and which others can.
 fn cannot_accept(group: &Group<'_>, limits: &dyn Limits) -> String {
     let holders = |at_limit| holders_of(group, limits, at_limit);
     let full = holders(Some(true));
@@ -186,7 +186,7 @@ fn cannot_accept(group: &Group<'_>, limits: &dyn Limits) -> String {
     )
 }
 
-/// Where connections wait to be accepted, and whose program must do it: `0.0.0.0:80 (nginx[812])`.
+/// Where connections wait for `accept`, and which program must accept them: `0.0.0.0:80 (nginx[812])`.
 fn listeners(group: &Group<'_>) -> String {
     let own = group.sockets.iter().map(|found| found.socket.local.ip);
     let own: BTreeSet<_> = own.collect();

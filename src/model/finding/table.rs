@@ -1,5 +1,5 @@
-//! The table of findings: each is a filter, a grouping, thresholds and a sentence. A further one is
-//! added here, to `sentences.txt`, and to the manual, which says what each threshold counts and why it is no lower.
+//! The table of findings: filter, grouping, thresholds and measure of each. To add one, also edit
+//! `sentences.txt` and the manual, which explains what each threshold counts and why it is not lower.
 
 use super::super::{Protocol, Socket, Source, State};
 use super::Severity::{Critical, Info, Warning};
@@ -11,16 +11,16 @@ use super::measure::{
     overflows, places, ports_in_use, queue_in_use,
 };
 
-/// All findings; of equally severe ones, the first here comes first. The numbers in the filters:
+/// All findings; equally severe ones are reported in this order. The numbers in the filters:
 ///
 /// - `timer.retransmits >= 3`: [`RETRANSMITS`](crate::model::RETRANSMITS).
-/// - `tcp_info.backoff >= 3`: a window stays closed if it was probed so often: each pause is twice the
-///   one before it, too, though every probe is answered. `icsk_backoff` in the kernel.
-/// - `timer.retransmits >= 1` of a SYN and ACK: where `TCP_DEFER_ACCEPT` waits for data, the client has
-///   answered and nothing is sent again; and who is there answers the second within a round trip.
-/// - `timer.retransmits >= 2` of a SYN: two seconds, or three on older kernels. A reply over any
-///   distance comes within one.
-/// - `recv_queue >= 16384`: [`UNREAD`](crate::model::UNREAD); and nothing more has arrived for 5 s.
+/// - `tcp_info.backoff >= 3`: the window has been closed for three probes. Each interval doubles, even if
+///   every probe is answered. `icsk_backoff` in the kernel.
+/// - `timer.retransmits >= 1` of a SYN-ACK: while `TCP_DEFER_ACCEPT` waits for data, the client has answered
+///   and nothing is retransmitted. A live client answers the second SYN-ACK within a round trip.
+/// - `timer.retransmits >= 2` of a SYN: two seconds, or three on older kernels. Any reachable peer answers
+///   within one.
+/// - `recv_queue >= 16384`: [`UNREAD`](crate::model::UNREAD), and nothing has arrived for 5 s.
 pub const FINDINGS: &[FindingKind] = &[
     FindingKind {
         name: "close_wait",
@@ -111,7 +111,7 @@ pub const FINDINGS: &[FindingKind] = &[
         name: "syn_rcvd",
         levels: &[(Warning, 64), (Critical, 1_024)],
         filter: "state syn-rcvd and timer.retransmits >= 1 and {group}",
-        // There it is the number of timeouts, those that nothing was sent at too.
+        // In procfs it is the number of timeouts, including those at which nothing was sent.
         passes: |socket| (socket.source != Source::Procfs).then_some(true),
         group_by: GroupBy::Port,
         keeps: false,
@@ -205,7 +205,7 @@ pub const FINDINGS: &[FindingKind] = &[
         related: LISTENERS,
         is_possible: |counts, _| counts.of(Protocol::Tcp, State::Listen) > 1,
         measure: Some(|group, _| {
-            // Who listens is known only where there are both.
+            // The listening program is known only if there are both.
             u64::from(if group.related.is_empty() {
                 0 < group.count && group.count < group.all
             } else {
@@ -223,6 +223,6 @@ pub const FINDINGS: &[FindingKind] = &[
     },
 ];
 
-/// Those that are at loopback, or at every address.
+/// Listeners on loopback or a wildcard address.
 const LISTENERS: &str =
     "state listen and (src 127.0.0.0/8 or src [::1] or src 0.0.0.0/32 or src [::]/128)";

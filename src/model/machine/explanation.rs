@@ -1,42 +1,42 @@
-//! What is to be said of each state, from `states.txt`. The manual's section STATES has the same words.
+//! Explanations of the states, from `states.txt`. The manual's section STATES has the same text.
 
 use std::sync::LazyLock;
 
 use super::super::State;
 
-/// A state in words.
+/// The explanation of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Explanation {
-    /// Which state; `UNKNOWN(0)` stands for every unknown one.
+    /// The state; `UNKNOWN(0)` stands for every unknown one.
     pub state: State,
-    /// What it means.
+    /// Its meaning.
     pub meaning: &'static str,
-    /// Who has shut which side, and what each may still do; `None` = there is no connection to shut.
+    /// Who has shut which direction, and what each end may still do; `None` = there is no connection.
     pub half_close: Option<&'static str>,
-    /// How long a socket may stay in it, and which sysctl rules that. Numbers are Linux's defaults.
+    /// How long a socket may stay in it, and which sysctl limits that. Numbers are Linux's defaults.
     pub stays: &'static str,
-    /// What it means when there are many, and what to do. Begins with a sentence that can stand alone.
+    /// What many such sockets mean, and what to do. The first sentence also appears alone.
     pub many: &'static str,
-    /// A command that lists them.
+    /// A command that lists such sockets.
     pub command: &'static str,
-    /// What a state of TCP means elsewhere, where that is something else.
+    /// The meaning of a TCP state in other protocols, if different.
     pub elsewhere: Option<&'static str>,
 }
 
-/// The named states in the order of [`State::all_named`], and the unknown ones.
+/// The named states in the order of [`State::all_named`], then the unknown ones.
 pub static EXPLANATIONS: LazyLock<Vec<Explanation>> = LazyLock::new(|| {
     let blocks = include_str!("states.txt").split("\n\n");
     blocks.filter_map(Explanation::read).collect()
 });
 
 impl Explanation {
-    /// That of a state.
+    /// The explanation of a state.
     pub fn of(state: State) -> Option<&'static Self> {
         let mut known = EXPLANATIONS.iter();
         known.find(|known| known.state.name() == state.name())
     }
 
-    /// Reads what it says, a line for each; `-` stands for nothing.
+    /// Parses one item per line; `-` means none.
     fn read(block: &'static str) -> Option<Self> {
         let mut lines = block.lines();
         Some(Self {

@@ -67,8 +67,8 @@ fn usual_step_comes_first() {
     assert_eq!(transition(State::Unknown(14), State::Closed), None);
 }
 
-/// The arrows of figure 5 of RFC 9293; there `SYN_RCVD` goes back to LISTEN on RST, which in Linux is
-/// a new socket that ends.
+/// The arrows of figure 5 of RFC 9293. On RST, `SYN_RCVD` returns to LISTEN there; in Linux it is a new
+/// socket that ends.
 #[test]
 fn every_step_of_the_rfc_is_there() {
     use State::{
@@ -115,7 +115,7 @@ fn every_state_is_explained_in_the_order_of_their_names() {
     );
 }
 
-/// One line, nothing doubled, no byte that a terminal or a pipe could stumble over.
+/// Checks for one line, no doubled space, printable ASCII and `·` only.
 fn assert_clean(text: &str) {
     let clean = |c: char| c == '·' || c == ' ' || c.is_ascii_graphic();
     assert!(!text.is_empty() && text.trim() == text, "{text:?}");
@@ -157,7 +157,7 @@ fn texts_are_clean_sentences() {
     }
 }
 
-/// What is shut in a state.
+/// The shut directions in a state.
 const fn shut(state: State) -> Option<Shutdown> {
     match state {
         State::Established => Some(Shutdown::None),

@@ -1,12 +1,12 @@
-//! The table of protocols: what distinguishes each from the others.
+//! The table of protocols, with the properties of each.
 
 use super::{Family, Protocol};
 use crate::model::{State, StateSet};
 
-/// Makes a column of the table, and the method that reads it, of each line.
+/// Defines a column of the table and its accessor for each line.
 macro_rules! columns {
     ($($(#[$doc:meta])+ $name:ident: $type:ty,)+) => {
-        /// Everything that is known of a protocol before one of its sockets is read.
+        /// The properties of a protocol.
         pub(super) struct Definition {
             $($(#[$doc])+ $name: $type,)+
         }
@@ -20,29 +20,29 @@ macro_rules! columns {
 }
 
 columns! {
-    /// The name in a sentence.
+    /// Its name in a sentence.
     title: &'static str,
-    /// The code in a recording: a number of 6 bits that never changes, for old recordings hold it.
+    /// Its code in a recording: 6 bits, never changed, because old recordings contain it.
     recording_code: u8,
-    /// The families a socket of this protocol can have.
+    /// The families that its sockets can have.
     families: &'static [Family],
-    /// `sdiag_protocol` of the request that dumps it: `IPPROTO_*` (`include/uapi/linux/in.h`) of an IP
-    /// protocol. `None` = `sock_diag` does not list it.
+    /// `sdiag_protocol` of the dump request: `IPPROTO_*` (`include/uapi/linux/in.h`) for IP protocols. `None`
+    /// = `sock_diag` does not list it.
     sock_diag: Option<u16>,
-    /// The kernel's module that answers that request.
+    /// The kernel module that answers the request.
     diag_module: &'static str,
-    /// True if a module brings it that a request would load: it is asked for only where that is loaded.
+    /// True if the request would load the protocol's module; it is sent only if that is loaded.
     is_module: bool,
-    /// True if `/proc/net` has files of it.
+    /// True if `/proc/net` has files for it.
     in_proc_net: bool,
-    /// Reads the kernel's code of a state, in netlink replies and in `/proc/net`. (`/proc/net/unix` has
-    /// codes of its own: [`State::from_unix_proc`].)
+    /// Converts the kernel's state code in netlink replies and `/proc/net`. (`/proc/net/unix` has its own
+    /// codes: [`State::from_unix_proc`].)
     state_of: fn(u8) -> State,
-    /// The states of sockets that are connected or connecting.
+    /// The states of connected and connecting sockets.
     connected: StateSet,
     /// The states of sockets that wait for peers.
     listening: StateSet,
-    /// What the port of an end is.
+    /// What a port means.
     port: PortKind,
     /// True if it has the state machine of TCP.
     is_tcp_like: bool,
@@ -50,16 +50,16 @@ columns! {
     is_default: bool,
 }
 
-/// What the port of an end is.
+/// What a port means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PortKind {
     /// There is none.
     None,
-    /// A port of TCP: 16 bits.
+    /// A TCP port: 16 bits.
     Tcp,
-    /// A port of UDP: 16 bits.
+    /// A UDP port: 16 bits.
     Udp,
-    /// A port of SCTP: 16 bits.
+    /// An SCTP port: 16 bits.
     Sctp,
     /// The IP protocol number; the peer has none.
     IpProtocol,
@@ -69,7 +69,7 @@ pub enum PortKind {
     EtherType,
     /// The netlink port id: 32 bits.
     PortId,
-    /// The number of 32 bits that a family has for it (vsock, TIPC), or the queue of an interface (XDP).
+    /// A 32-bit number of the family (vsock, TIPC), or the queue of an interface (XDP).
     Number,
 }
 
@@ -137,7 +137,7 @@ pub(super) const ICMP: Definition = Definition {
     ..UDP
 };
 
-/// Its subflows are among TCP.
+/// Its subflows are listed as TCP.
 pub(super) const MPTCP: Definition = Definition {
     title: "MPTCP",
     recording_code: 5,
@@ -149,7 +149,7 @@ pub(super) const MPTCP: Definition = Definition {
     ..TCP
 };
 
-/// A socket is a row, and each of its associations another one.
+/// A socket is a row, and so is each of its associations.
 pub(super) const SCTP: Definition = Definition {
     title: "SCTP",
     recording_code: 9,
@@ -178,7 +178,7 @@ pub(super) const UNIX: Definition = Definition {
     ..UDP
 };
 
-/// It knows no connection: its sockets are always shown.
+/// It has no connections, so its sockets are always shown.
 pub(super) const PACKET: Definition = Definition {
     title: "packet",
     recording_code: 7,
@@ -190,7 +190,7 @@ pub(super) const PACKET: Definition = Definition {
     ..UNIX
 };
 
-/// Its sockets are always shown, but for connected ones among the listening.
+/// Its sockets are always shown; connected ones not as listening.
 pub(super) const NETLINK: Definition = Definition {
     title: "netlink",
     recording_code: 8,
@@ -222,7 +222,7 @@ pub(super) const TIPC: Definition = Definition {
     ..VSOCK
 };
 
-/// It knows no connection: its sockets are always shown.
+/// It has no connections, so its sockets are always shown.
 pub(super) const XDP: Definition = Definition {
     title: "XDP",
     recording_code: 12,
@@ -233,7 +233,7 @@ pub(super) const XDP: Definition = Definition {
     ..VSOCK
 };
 
-/// Its ports are those of the TCP sockets below.
+/// Its ports are those of the TCP sockets below it.
 pub(super) const SMC: Definition = Definition {
     title: "SMC",
     recording_code: 13,

@@ -1,4 +1,4 @@
-//! The table of protocols agrees with itself.
+//! Checks that the table of protocols is consistent.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -77,7 +77,7 @@ fn protocols_with_a_handshake_listen() {
     for protocol in Protocol::ALL {
         let listens = protocol.listening() == StateSet::EMPTY.with(State::Listen);
         assert!(listens || !protocol.is_tcp_like(), "{protocol}");
-        // The kernel's number of an established connection is the same everywhere.
+        // The kernel's code of an established connection is the same everywhere.
         assert_eq!(protocol.state(1), State::Established, "{protocol}");
     }
 }
