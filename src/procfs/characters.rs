@@ -1,12 +1,12 @@
-//! Bytes as characters, for the crate `procfs`, which takes nothing but UTF-8: each byte stands for the character
-//! with its number.
+//! Bytes as characters, for the crate `procfs`, which accepts only UTF-8: each byte becomes the character with its
+//! number.
 
-/// The characters that stand for bytes.
+/// Encodes bytes as characters.
 pub fn characters(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
 
-/// The bytes that characters stand for.
+/// Decodes characters to bytes.
 pub fn bytes(characters: &str) -> Vec<u8> {
     let bytes = characters.chars().filter_map(|c| u8::try_from(c).ok());
     bytes.collect()

@@ -1,11 +1,11 @@
-//! Cuts a line into columns and a column into numbers.
+//! Splits a line into columns and parses their numbers.
 
 use std::ops::RangeInclusive;
 
 use super::malformed;
 use crate::error::Malformed;
 
-/// The columns of a line that are still to be read; one or more blanks stand between them.
+/// The unread columns of a line, separated by one or more blanks.
 pub(super) struct Columns<'a> {
     rest: &'a [u8],
 }
@@ -25,17 +25,17 @@ impl<'a> Columns<'a> {
         Ok(Column { name, text })
     }
 
-    /// What no column was made of yet, blanks included.
+    /// The unread rest, blanks included.
     pub(super) const fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// Are there nothing but blanks left?
+    /// True if only blanks are left.
     pub(super) fn is_empty(&self) -> bool {
         self.rest.iter().all(|byte| *byte == b' ')
     }
 
-    /// The next column, which older kernels do not have.
+    /// The next column, which older kernels lack.
     pub(super) fn optional(&mut self, name: &'static str) -> Result<Option<Column<'a>>, Malformed> {
         if self.is_empty() {
             return Ok(None);
@@ -43,7 +43,7 @@ impl<'a> Columns<'a> {
         self.next(name).map(Some)
     }
 
-    /// What follows means nothing here: columns of other kernels, and blanks.
+    /// Accepts further columns, of other kernels, and blanks.
     pub(super) fn end(&mut self) -> Result<(), Malformed> {
         while let Some(further) = self.optional("line")? {
             further.pointer()?;
@@ -52,7 +52,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// The bytes before the first one that is wanted, and those from there on.
+/// Splits before the first byte that is `wanted`.
 pub(super) fn cut(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     let middle = bytes.iter().position(|byte| wanted(*byte));
     bytes.split_at(middle.unwrap_or(bytes.len()))
@@ -66,7 +66,7 @@ pub(super) struct Column<'a> {
 }
 
 impl<'a> Column<'a> {
-    /// An unsigned number: digits, nothing else (`%u`, `%lu`).
+    /// An unsigned number of digits only (`%u`, `%lu`).
     pub(super) fn decimal<N: TryFrom<u64>>(self) -> Result<N, Malformed> {
         if self.text.is_empty() {
             return Err(self.error("is not a number"));
@@ -89,7 +89,7 @@ impl<'a> Column<'a> {
         N::try_from(value).map_err(|_| self.error("is out of range"))
     }
 
-    /// A number of 32 bits that some kernels print with `%d`: one past 2³¹ is negative then.
+    /// A 32-bit number that some kernels print with `%d`: negative from 2³¹ on.
     pub(super) fn counter(self) -> Result<u32, Malformed> {
         let Some(digits) = self.text.strip_prefix(b"-") else {
             return self.decimal();
@@ -101,7 +101,7 @@ impl<'a> Column<'a> {
         Ok(0_u32.wrapping_sub(below_zero))
     }
 
-    /// The number of an inode; one past 2³¹ may be negative.
+    /// An inode number; may be negative from 2³¹ on.
     pub(super) fn inode(self) -> Result<u64, Malformed> {
         if self.text.starts_with(b"-") {
             return self.counter().map(u64::from);
@@ -109,7 +109,7 @@ impl<'a> Column<'a> {
         self.decimal()
     }
 
-    /// A hexadecimal number of so many digits, at most 16.
+    /// A hexadecimal number with this many digits, at most 16.
     pub(super) fn hex<N: TryFrom<u64>>(
         self,
         digits: RangeInclusive<usize>,
@@ -120,7 +120,7 @@ impl<'a> Column<'a> {
         self.number(16, "is not hexadecimal")
     }
 
-    /// Its two parts around the colon.
+    /// Splits at the colon.
     pub(super) fn pair(self, otherwise: &'static str) -> Result<(Self, Self), Malformed> {
         let (first, rest) = cut(self.text, |byte| byte == b':');
         let Some(second) = rest.strip_prefix(b":") else {
@@ -129,12 +129,12 @@ impl<'a> Column<'a> {
         Ok((self.part(first), self.part(second)))
     }
 
-    /// A part of it, under the same name.
+    /// A part of the column, under the same name.
     pub(super) const fn part(self, text: &'a [u8]) -> Self {
         Self { text, ..self }
     }
 
-    /// A place in the kernel's table: `17:`.
+    /// A slot in the kernel's table: `17:`.
     pub(super) fn slot(self) -> Result<u64, Malformed> {
         let Some(digits) = self.text.strip_suffix(b":") else {
             return Err(self.error("has no colon"));
@@ -142,7 +142,7 @@ impl<'a> Column<'a> {
         self.part(digits).decimal()
     }
 
-    /// A kernel address: digits, or words in brackets where the kernel hides it.
+    /// A kernel address: digits, or words in parentheses where the kernel hides it.
     pub(super) fn pointer(self) -> Result<(), Malformed> {
         if self.text.iter().all(u8::is_ascii_graphic) {
             Ok(())

@@ -1,4 +1,4 @@
-//! The descriptors of every process that are sockets: `/proc/PID/fd/N -> socket:[INODE]`.
+//! Sockets among the descriptors of every process: `/proc/PID/fd/N -> socket:[INODE]`.
 
 mod ring;
 mod stat;
@@ -24,23 +24,23 @@ pub use self::walker::{other_threads, threads_of};
 pub struct Descriptor {
     /// Inode number in sockfs.
     pub inode: u64,
-    /// The process that has it, as this procfs numbers it.
+    /// The process that has it, by its number in this procfs.
     pub pid: u32,
-    /// The number of the descriptor in that process, or [`Descriptor::FIXED`].
+    /// Its number in that process, or [`Descriptor::FIXED`].
     pub fd: u32,
 }
 
 impl Descriptor {
-    /// No number: an `io_uring` of the process holds the socket as a fixed file.
+    /// In place of a number: an `io_uring` of the process holds the socket as a fixed file.
     pub const FIXED: u32 = u32::MAX;
 }
 
-/// A descriptor that is, or may be, a ring of `io_uring`.
+/// A descriptor that is or may be an `io_uring`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ring {
     /// The process that has it.
     pub pid: u32,
-    /// The thread whose descriptor it is; the first, if it is everybody's.
+    /// The thread whose descriptor it is; the first if all share it.
     pub thread: u32,
     /// The number of the descriptor.
     pub fd: u32,
@@ -53,41 +53,40 @@ pub struct Unreadable {
     pub pid: u32,
     /// The process that started it, or adopted it; `None` = unknown.
     pub parent: Option<u32>,
-    /// Why not.
+    /// The reason.
     pub cause: Errno,
 }
 
 impl Unreadable {
-    /// True if somebody with more rights could read it.
+    /// True if more privileges would help.
     pub const fn is_refused(&self) -> bool {
         matches!(self.cause, Errno::ACCESS | Errno::PERM)
     }
 }
 
-/// What a walk over all processes found.
+/// The result of reading all processes.
 #[derive(Debug, Default)]
 pub struct Walk {
-    /// Every descriptor that is a socket, in no order, some twice. 16 bytes each.
+    /// Every descriptor that is a socket, unordered, some twice. 16 bytes each.
     pub descriptors: Vec<Descriptor>,
-    /// Network namespaces that are open: inode number, and the link that leads there, below the root.
+    /// Open network namespaces: inode number, and the link to it relative to the root.
     pub namespaces: Vec<(u32, String)>,
-    /// Descriptors that are, or may be, rings of `io_uring` and were not looked into.
+    /// Descriptors that are or may be an `io_uring` and were not read yet.
     rings: Vec<Ring>,
-    /// Processes that may hold sockets but could not be read, ascending, each once.
+    /// Processes that may hold sockets but could not be read, ascending, without duplicates.
     pub unreadable: Vec<Unreadable>,
-    /// Some directory of descriptors could not even be opened, for lack of privilege; that of a kernel
-    /// thread counts, too.
+    /// True if some directory of descriptors could not be opened for lack of privileges, even that of a kernel thread.
     pub refused: bool,
 }
 
-/// What is known of descriptors without a look into `/proc`.
+/// Descriptors known without reading `/proc`.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// Descriptors that are sockets, in no order.
+    /// Descriptors that are sockets, unordered.
     pub descriptors: Vec<Descriptor>,
-    /// Descriptors that may be rings of `io_uring`.
+    /// Descriptors that may be an `io_uring`.
     pub rings: Vec<Ring>,
-    /// The processes of which everything is known, ascending.
+    /// The processes whose descriptors are all known, ascending.
     pub pids: Vec<u32>,
 }
 
@@ -103,32 +102,32 @@ impl Walk {
     }
 }
 
-/// Tells whether two tasks have the same descriptors; true is certain.
+/// True if two tasks certainly share their descriptors.
 pub type Shares<'a> = &'a (dyn Fn(u32, u32) -> bool + Sync);
 
-/// The threads of a process whose descriptors are its own.
+/// The threads of a process whose descriptors are read.
 #[derive(Clone, Copy)]
 pub enum Threads<'a> {
-    /// All; the descriptors that two share are read once. Fixed files of rings count, too.
+    /// All. Descriptors that two threads share are read once. Fixed files of `io_uring` count, too.
     All(Shares<'a>),
-    /// The first: a process where it has ended holds nothing. So `netstat` sees it.
+    /// The first, as `netstat` does: a process whose first thread has ended holds nothing.
     First,
 }
 
 /// Reads the links of every descriptor of every process below `root`, a procfs or a copy of one.
 ///
-/// A process that vanishes on the way is skipped; what starts on the way is looked at in a second
-/// round, so that a socket handed from one process to a new one is not missed.
+/// A process that vanishes meanwhile is skipped. Processes that start meanwhile are read in a second pass, so
+/// that a socket handed to a new process is not missed.
 ///
 /// # Errors
 ///
-/// When `root` itself cannot be opened or listed, or holds no process at all: a procfs that is not
-/// mounted tells nothing about who holds what.
+/// When `root` cannot be opened or listed, or has no process at all: a procfs that is not mounted does not
+/// show who holds what.
 pub fn walk(root: &Path, threads: Threads<'_>) -> Result<Walk, Error> {
     walk_rest(root, threads, || Ok(Known::default()))
 }
 
-/// As [`walk`], where most processes are known by other means; the others are read.
+/// As [`walk`], where most processes are known by other means; only the others are read.
 ///
 /// # Errors
 ///
@@ -160,7 +159,7 @@ pub fn walk_rest(
     Ok(found)
 }
 
-/// Adds the fixed files of rings.
+/// Adds the fixed files of each `io_uring`.
 fn with_rings(root: BorrowedFd<'_>, mut found: Walk, threads: Threads<'_>) -> Walk {
     let rings = mem::take(&mut found.rings);
     if matches!(threads, Threads::All(_)) && !rings.is_empty() {
@@ -176,14 +175,14 @@ fn with_rings(root: BorrowedFd<'_>, mut found: Walk, threads: Threads<'_>) -> Wa
     found
 }
 
-/// The error for a procfs that is none.
+/// The error for a procfs without processes.
 pub fn no_processes(root: &Path) -> Error {
     let cause = io::Error::other("it holds none");
     Error::file("tell processes from", root, cause)
 }
 
-/// Reads the same of these processes alone: no other is touched, `root` is not even listed. One that
-/// does not exist holds nothing.
+/// As [`walk`], for these processes alone: no other is read, and `root` is not listed. A process that does not
+/// exist holds nothing.
 ///
 /// # Errors
 ///
@@ -207,7 +206,7 @@ pub fn processes_in(root: &Path) -> Result<Vec<u32>, Error> {
     numbers_in(listed(root)?).map_err(|cause| Error::file("read", root, cause))
 }
 
-/// Opens a directory to list it.
+/// Opens a directory for listing.
 fn listed(root: &Path) -> Result<OwnedFd, Error> {
     open_directory(CWD, root).map_err(|cause| Error::file("open", root, cause))
 }

@@ -1,5 +1,5 @@
-//! Short files of procfs. In what only looks like one, a device, a pipe or an endless file may stand in
-//! their place: nothing but a regular file is read, without waiting and no further than a limit.
+//! Reads short files of procfs. A copy of procfs may have a device, a pipe or an endless file in their place: only
+//! regular files are read, without blocking and up to a limit.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -12,11 +12,11 @@ use rustix::path::Arg;
 
 const PIECE: usize = 4_096;
 
-/// Opens a file to read it.
+/// Opens a file for reading.
 ///
 /// # Errors
 ///
-/// Those of `open(2)`; `EINVAL` when it is no regular file.
+/// Those of `open(2)`; `EINVAL` if it is not a regular file.
 pub fn open(at: impl AsFd, path: impl Arg) -> rustix::io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = openat(at, path, flags, Mode::empty())?;
@@ -28,7 +28,7 @@ pub fn open(at: impl AsFd, path: impl Arg) -> rustix::io::Result<File> {
     }
 }
 
-/// Opens a directory to look for names in it, not to list it.
+/// Opens a directory to look up names in it, not to list it.
 ///
 /// # Errors
 ///
@@ -38,14 +38,14 @@ pub fn search(path: impl Arg) -> rustix::io::Result<OwnedFd> {
     openat(CWD, path, flags, Mode::empty())
 }
 
-/// Reads a file, at most so many bytes of it.
+/// Reads a file, at most `most` bytes.
 ///
 /// # Errors
 ///
 /// Those of [`open`] and `read(2)`.
 pub fn read(at: impl AsFd, path: impl Arg, most: usize) -> rustix::io::Result<Vec<u8>> {
     let file = open(at, path)?;
-    // Most are short: one call reads them, and one more finds the end.
+    // Most files are short: one call reads them, and one more finds the end.
     let mut piece = [0; PIECE];
     let mut bytes = Vec::new();
     while bytes.len() < most {
@@ -61,7 +61,7 @@ pub fn read(at: impl AsFd, path: impl Arg, most: usize) -> rustix::io::Result<Ve
     Ok(bytes)
 }
 
-/// Reads the start of a file, as much of it as one call gives.
+/// Reads the start of a file, as much as one call returns.
 ///
 /// # Errors
 ///
@@ -75,7 +75,7 @@ pub fn start(at: impl AsFd, path: impl Arg, buffer: &mut [u8]) -> rustix::io::Re
 ///
 /// # Errors
 ///
-/// Those of `open(2)`, and one that says that it is no regular file.
+/// Those of `open(2)`, and one for a file that is not regular.
 pub fn open_path(path: &Path) -> io::Result<File> {
     open(CWD, path).map_err(|cause| match cause {
         Errno::INVAL => io::Error::new(ErrorKind::InvalidInput, "not a regular file"),
@@ -83,7 +83,7 @@ pub fn open_path(path: &Path) -> io::Result<File> {
     })
 }
 
-/// Reads a file by its path, at most so many bytes of it.
+/// Reads a file by its path, at most `most` bytes.
 ///
 /// # Errors
 ///

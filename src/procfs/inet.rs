@@ -1,9 +1,8 @@
 //! Lines of `net/tcp`, `net/udp`, `net/udplite`, `net/raw`, `net/icmp` and their IPv6 twins.
 //!
 //! The columns are those of `get_tcp4_sock` (`net/ipv4/tcp_ipv4.c`) and `udp4_format_sock`
-//! (`net/ipv4/udp.c`). What follows the inode depends on kernel and socket: a connection request and
-//! what is left of a closed connection end after the pointer, and before Linux 2.6.27 datagram sockets
-//! have no `drops`.
+//! (`net/ipv4/udp.c`). The columns after the inode depend on kernel and socket: connection requests and
+//! `TIME_WAIT` sockets end after the pointer; before Linux 2.6.27 datagram sockets have no `drops`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -16,11 +15,10 @@ use crate::model::{
 
 /// Milliseconds of a clock tick in `/proc`: `USER_HZ` is 100 (`include/asm-generic/param.h`).
 const TICK_MS: u64 = 10;
-/// No timer is set for longer, not even with the largest `tcp_keepalive_time`: the time until it fires is
-/// negative, it should have fired by now. (Older kernels print that as an unsigned number of 32 or 64
-/// bits, divided or not.)
+/// No timer is set for longer, even with the largest `tcp_keepalive_time`: such a time is negative, the timer is
+/// overdue. (Older kernels print it as an unsigned number of 32 or 64 bits, divided or not.)
 const PAST_TICKS: u64 = (1 << 31) / TICK_MS;
-/// A queue that is longer has a negative length: the kernel is about to change it.
+/// From here on a queue's length is negative: the kernel is about to change it.
 const NEGATIVE: u32 = 1 << 31;
 
 pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
@@ -33,7 +31,7 @@ pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), Malformed> 
     let uid = columns.next("uid")?.counter()?;
     let probes = columns.next("timeout")?.counter()?;
     let inode = columns.next("inode")?.inode()?;
-    // References, and the pointer.
+    // Reference count and pointer.
     for name in ["ref", "pointer"] {
         columns.optional(name)?.map_or(Ok(()), Column::pointer)?;
     }
@@ -52,14 +50,13 @@ pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), Malformed> 
     columns.end()
 }
 
-/// A TCP socket that has no port was never bound; sandboxes list such. Numbers that stand there but mean
-/// nothing are unknown.
+/// Clears numbers that mean nothing. A TCP socket without a port was never bound; sandboxes list such sockets.
 fn forget_leftovers(socket: &mut Socket) {
     for queue in [&mut socket.recv_queue, &mut socket.send_queue] {
         *queue = queue.filter(|length| *length < NEGATIVE);
     }
     match socket.state {
-        // The peer of one that is bound is cleared where nobody asks for what stands in the file.
+        // The peer of a bound socket is cleared later, unless the file's own text is needed.
         State::Bound => {
             (socket.recv_queue, socket.send_queue) = (None, None);
             if socket.local.port.is_none() {
@@ -68,7 +65,7 @@ fn forget_leftovers(socket: &mut Socket) {
             }
         }
         State::SynSent if socket.timer.is_none() => socket.send_queue = None,
-        // The limit of the queue is not told.
+        // The backlog limit is not listed.
         State::Listen => socket.send_queue = None,
         _ => {}
     }
@@ -78,7 +75,7 @@ fn decode_ends(columns: &mut Columns<'_>, socket: &mut Socket) -> Result<(), Mal
     let family = socket.family;
     decode_end(columns.next("local_address")?, family, &mut socket.local)?;
     if socket.protocol.port() == PortKind::IpProtocol {
-        // The number of the IP protocol, and 0 is one.
+        // The IP protocol number; 0 is valid.
         socket.local.port = socket.local.port.or(Some(0));
     }
     let name = if family == Family::Inet6 {
@@ -100,7 +97,7 @@ fn decode_end(column: Column<'_>, family: Family, end: &mut Endpoint) -> Result<
     Ok(())
 }
 
-/// Four bytes of an address: the kernel prints the word in which they lie as a number.
+/// Four bytes of an address, which the kernel prints as one native-endian number.
 fn decode_word(column: Column<'_>) -> Result<[u8; 4], Malformed> {
     Ok(column.hex::<u32>(8..=8)?.to_ne_bytes())
 }
@@ -128,15 +125,15 @@ fn decode_timer(columns: &mut Columns<'_>) -> Result<ProcNetExtras, Malformed> {
     let (code, ticks) = columns.next("tr")?.pair("has no tm->when")?;
     Ok(ProcNetExtras {
         timer: code.hex(2..=2)?,
-        // `%08lX`: more digits when it takes more.
+        // `%08lX` prints more digits if needed.
         ticks: ticks.hex(8..=16)?,
         retransmits: columns.next("retrnsmt")?.hex(8..=8)?,
         ..ProcNetExtras::default()
     })
 }
 
-/// The timer that runs. What counts the unanswered probes is called `timeout` in the header and is
-/// `icsk_probes_out`; `inet_diag` reports it for these two timers as well.
+/// The running timer. The header calls the count of unanswered probes `timeout`; it is `icsk_probes_out`, which
+/// `inet_diag` reports for these two timers as well.
 fn timer(extras: &ProcNetExtras) -> Option<Timer> {
     let kind = TimerKind::from_code(extras.timer)?;
     let sent = match kind {

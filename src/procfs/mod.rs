@@ -1,8 +1,8 @@
-//! Text of `/proc/net` → model: one line, one socket.
+//! Parses `/proc/net`, one line per socket, and reads other files of procfs.
 //!
-//! A line is taken as a kernel writes it or not at all: every column that says what a socket is must be
-//! there, and a number is as wide as its `printf` format makes it. Columns at the end that came with
-//! later kernels may be missing, and are unknown then; further ones mean nothing.
+//! A line must be as a kernel writes it: it has every column that identifies the socket, and each number has the
+//! width of its `printf` format. Columns that later kernels append may be missing and are then unknown; further
+//! ones are ignored.
 
 pub mod characters;
 mod column;
@@ -19,10 +19,10 @@ use crate::error::Malformed;
 use crate::model::{Memory, Protocol, Socket, State, Table};
 use crate::text::escape;
 
-/// Bytes of a column that an error quotes.
+/// Bytes of a column that an error message quotes.
 const QUOTED: usize = 64;
 
-/// Is this the line of column names that begins the file of a table?
+/// True if the line is the header of a table's file.
 pub fn is_header(table: Table, line: &[u8]) -> bool {
     let word = match table.protocol {
         Protocol::Unix => "Num",
@@ -33,14 +33,14 @@ pub fn is_header(table: Table, line: &[u8]) -> bool {
     line.trim_ascii_start().split(|byte| *byte == b' ').next() == Some(word.as_bytes())
 }
 
-/// Fills a socket from one line, without its newline, of the file of a table.
+/// Fills a socket from one line, without its newline, of a table's file.
 ///
-/// Cookie, shutdown, cgroup and mark stay unknown: `/proc` does not tell them. Drops are always
-/// filled in, for they cost nothing. After an error the socket holds nothing that has a meaning.
+/// Cookie, shutdown, cgroup and mark stay unknown: `/proc` lacks them. Drops are always filled in, as they cost
+/// nothing. After an error the socket is meaningless.
 ///
 /// # Errors
 ///
-/// When the line is not one that a kernel writes: a column is missing, or is not a number of its kind.
+/// When no kernel writes such a line: a column is missing or has the wrong kind of number.
 pub fn decode_line(table: Table, line: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     socket.reset(table.protocol, table.family);
     match table.protocol {
@@ -52,9 +52,8 @@ pub fn decode_line(table: Table, line: &[u8], socket: &mut Socket) -> Result<(),
     }
 }
 
-/// True if a line that ends without a newline was cut off: its last column may be half of one. Of TCP no
-/// column at the end means anything, so that a line is whole that has as many as any kernel since Linux 2.6
-/// writes.
+/// True if a line without a newline may be truncated: its last column may be incomplete. The last columns of TCP are
+/// unused, so a TCP line is complete with as many columns as every kernel since Linux 2.6 writes.
 pub fn is_cut(table: Table, line: &[u8]) -> bool {
     let words = line.split(|byte| *byte == b' ');
     let count = words.filter(|word| !word.is_empty()).count();
@@ -70,14 +69,14 @@ pub fn bucket_of(line: &[u8]) -> Option<u64> {
     column.slot().ok()
 }
 
-/// The user a line names, unless nobody can be meant: a socket without a descriptor has the user 0
-/// when the kernel does not know better, and one in `TIME_WAIT` is nobody's.
+/// The user of a line; `None` if nobody is meant. A socket without a descriptor has user 0 if the kernel does not
+/// know its user, and a socket in `TIME_WAIT` has none.
 fn owner(uid: u32, inode: u64, state: State) -> Option<u32> {
     let nobody = inode == 0 && (uid == 0 || state == State::TimeWait);
     (!nobody).then_some(uid)
 }
 
-/// Enters the count of dropped packets, the only memory field of `/proc/net`.
+/// Sets the count of dropped packets, the only memory field of `/proc/net`.
 fn set_drops(socket: &mut Socket, drops: u32) {
     socket.details_mut().memory = Some(Memory {
         drops: Some(drops),
@@ -85,12 +84,12 @@ fn set_drops(socket: &mut Socket, drops: u32) {
     });
 }
 
-/// `None` for the zero that stands for nothing.
+/// `None` if the number is zero.
 fn nonzero<N: Default + PartialEq>(number: N) -> Option<N> {
     (number != N::default()).then_some(number)
 }
 
-/// Why a column is malformed, by its name in the header; long text is cut.
+/// The error for a malformed column, with its name in the header; long text is truncated.
 fn malformed(column: &str, text: &[u8], reason: &str) -> Malformed {
     match text.get(..QUOTED) {
         _ if text.is_empty() => format!("{column}: {reason}"),

@@ -1,9 +1,8 @@
-//! Moments, and which inode numbers belong to sockets made after one.
+//! Points in time, and inode numbers of sockets made after one.
 //!
 //! The kernel numbers sockets, pipes and the like from one counter, but every processor takes 1,024
-//! numbers of it at a time (`get_next_ino`, `fs/inode.c`): a new socket's number can be far below
-//! that of an old one made elsewhere. So one socket is made on every processor, and its number tells
-//! where that processor stands.
+//! numbers at a time (`get_next_ino`, `fs/inode.c`). So a new socket's number can be far below that of an
+//! old one made on another processor. A socket made on each processor shows that processor's position.
 
 use std::fs;
 use std::thread;
@@ -15,17 +14,17 @@ use rustix::param::clock_ticks_per_second;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
-/// When a look at processes began.
+/// When reading processes began.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Moment {
-    /// In ticks since the system started.
+    /// Ticks since boot.
     pub ticks: u64,
-    /// What sockets made later are known by.
+    /// Recognizes sockets made later.
     pub counters: InodeCounters,
 }
 
 impl Moment {
-    /// This one.
+    /// The current moment.
     pub fn now() -> Self {
         Self {
             ticks: ticks(),
@@ -34,30 +33,30 @@ impl Moment {
     }
 }
 
-/// This moment, in ticks since the system started.
+/// The current time in ticks since boot.
 pub fn ticks() -> u64 {
     let now = Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default();
     let per_second = clock_ticks_per_second();
     now.as_secs() * per_second + u64::from(now.subsec_nanos()) * per_second / 1_000_000_000
 }
 
-/// How many numbers a processor takes at a time (`LAST_INO_BATCH`, `fs/inode.c`).
+/// Numbers that a processor takes at a time (`LAST_INO_BATCH`, `fs/inode.c`).
 const BATCH: u64 = 1_024;
 
-/// Where the numbering of inodes stood at one moment. By default nothing is ever newer: for what no
-/// longer changes.
+/// The inode counters at one moment. The default never finds anything newer, for data that no longer
+/// changes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct InodeCounters {
-    /// The number given last, for each processor.
+    /// The number given last on each processor.
     last: Vec<u64>,
 }
 
 impl InodeCounters {
-    /// The state of this moment. A processor that this process may not run on is left out; what it
-    /// makes later is recognised only once its numbers pass those of all others.
+    /// The current state. A processor on which this process may not run is left out; sockets made there later are
+    /// recognized only once their numbers exceed those of all others.
     pub fn now() -> Self {
         let online = fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
-        // In a thread of its own, so that ours stays free to run anywhere.
+        // In a separate thread, so that the calling one may still run anywhere.
         let last = thread::scope(|scope| {
             let probes = thread::Builder::new().spawn_scoped(scope, || {
                 let here = processors(&online).filter_map(number_on);
@@ -72,8 +71,8 @@ impl InodeCounters {
         Self { last }
     }
 
-    /// Can a socket with this number have been made after that moment? (A socket older than it
-    /// never is, one that is newer always, but for what [`InodeCounters::now`] says.)
+    /// True if a socket with this number was made after that moment; always right, except for processors that
+    /// [`InodeCounters::now`] leaves out.
     pub fn is_older_than(&self, inode: u64) -> bool {
         let end_of_batch = |last: &u64| last.next_multiple_of(BATCH);
         let Some(all_given) = self.last.iter().map(end_of_batch).max() else {
@@ -84,7 +83,7 @@ impl InodeCounters {
     }
 }
 
-/// The numbers in `0-3,8,10-11`.
+/// Parses `0-3,8,10-11`.
 fn processors(ranges: &str) -> impl Iterator<Item = usize> {
     ranges.trim().split(',').flat_map(|range| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
@@ -95,7 +94,7 @@ fn processors(ranges: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Moves this thread to a processor and asks there.
+/// Moves this thread to a processor and takes a number there.
 fn number_on(processor: usize) -> Option<u64> {
     let mut only = CpuSet::new();
     only.set(processor);
@@ -103,7 +102,7 @@ fn number_on(processor: usize) -> Option<u64> {
     next_number()
 }
 
-/// The inode number of a new socket, closed at once.
+/// The inode number of a new socket, which is closed at once.
 fn next_number() -> Option<u64> {
     let (family, kind) = (AddressFamily::UNIX, SocketType::DGRAM);
     let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None).ok()?;

@@ -1,4 +1,4 @@
-//! Mounts of this process. A mount point may hold any bytes.
+//! Mounts of this process. A mount point may contain any bytes.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,18 +9,18 @@ use procfs::process::MountInfo;
 
 use super::characters::{bytes, characters};
 
-/// Every mount, in the order they were made; see `proc_pid_mountinfo(5)`.
+/// Every mount, in mount order; see `proc_pid_mountinfo(5)`.
 pub fn mounts() -> Vec<MountInfo> {
     let text = fs::read("/proc/self/mountinfo").unwrap_or_default();
     parsed(&text).collect()
 }
 
-/// The devices of the file systems that are mounted here, `8:1`.
+/// The devices of the file systems mounted here, like `8:1`.
 pub fn devices() -> Vec<String> {
     mounts().into_iter().map(|mount| mount.majmin).collect()
 }
 
-/// True if a file system with this device is mounted, here or for a process that can be looked at.
+/// True if a file system with this device is mounted here or for another readable process.
 pub fn is_mounted(device: &str) -> bool {
     let holds = |text: Vec<u8>| parsed(&text).any(|mount| mount.majmin == device);
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -28,19 +28,19 @@ pub fn is_mounted(device: &str) -> bool {
     devices().iter().any(|own| own == device) || others.into_iter().any(holds)
 }
 
-/// Mounts from lines as [characters]. A line that does not parse is skipped.
+/// Parses mounts, lines as [characters]. Malformed lines are skipped.
 pub fn parsed(text: &[u8]) -> impl Iterator<Item = MountInfo> {
     let lines = text.split(|byte| *byte == b'\n');
     lines.filter_map(|line| MountInfo::from_line(&characters(line)).ok())
 }
 
-/// Where it is mounted.
+/// The mount point.
 pub fn point(mount: &MountInfo) -> PathBuf {
     let escaped = bytes(&mount.mount_point.to_string_lossy());
     OsString::from_vec(unescape(&escaped)).into()
 }
 
-/// `\040` and the like back to the bytes they stand for (`mangle_path`, `fs/seq_file.c`).
+/// Decodes `\040` and the like (`mangle_path`, `fs/seq_file.c`).
 fn unescape(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -1,5 +1,5 @@
-//! Lines of `net/netlink`, as `netlink_seq_show` (`net/netlink/af_netlink.c`) writes them. Linux 2.6.18 has
-//! neither `Drops` nor `Inode`.
+//! Lines of `net/netlink`, as `netlink_seq_show` (`net/netlink/af_netlink.c`) writes them. Linux 2.6.18 lacks
+//! `Drops` and `Inode`.
 
 use super::column::Columns;
 use super::{nonzero, set_drops};
@@ -10,13 +10,13 @@ pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), Malformed> 
     let mut columns = Columns::new(line);
     columns.next("sk")?.pointer()?;
     let family = columns.next("Eth")?.decimal()?;
-    // A number of 32 bits, and 0 is the kernel's own end.
+    // A 32-bit number; 0 is the kernel's own end.
     let port = columns.next("Pid")?.counter()?;
     socket.local.port = Some(port);
     columns.next("Groups")?.hex::<u32>(8..=8)?;
     socket.recv_queue = Some(columns.next("Rmem")?.counter()?);
     socket.send_queue = Some(columns.next("Wmem")?.counter()?);
-    // A flag; older kernels print an address.
+    // A flag; older kernels print a pointer.
     columns.next("Dump")?.pointer()?;
     columns.next("Locks")?.counter()?;
     if let Some(drops) = columns.optional("Drops")? {

@@ -11,7 +11,7 @@ pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), Malformed> 
     columns.next("RefCnt")?.counter()?;
     let kind = columns.next("Type")?.decimal()?;
     let protocol = columns.next("Proto")?.hex(4..=4)?;
-    // -1 where the interface is gone.
+    // -1 if the interface is gone.
     let interface = columns.next("Iface")?.counter()?;
     columns.next("R")?.counter()?;
     socket.recv_queue = Some(columns.next("Rmem")?.counter()?);

@@ -16,25 +16,25 @@ use super::decode_line;
 use crate::error::Malformed;
 use crate::model::{Family, Protocol, Socket, Table};
 
-/// A socket from a line.
+/// Decodes a line.
 fn decoded(table: Table, line: &[u8]) -> Result<Socket, Malformed> {
     let mut socket = Socket::new(Protocol::Mptcp, Family::Inet);
     decode_line(table, line, &mut socket).map(|()| socket)
 }
 
-/// The socket of a sample.
+/// Decodes a sample.
 fn row((table, line): Sample) -> Socket {
     decoded(table, line).unwrap()
 }
 
-/// A sample with its only `from` changed; may be decoded or not.
+/// Decodes a sample whose only `from` is replaced.
 fn changed((table, line): Sample, from: &str, to: &str) -> Result<Socket, Malformed> {
     let text = std::str::from_utf8(line).unwrap();
     assert_eq!(text.matches(from).count(), 1, "{from:?} in {text:?}");
     decoded(table, text.replacen(from, to, 1).as_bytes())
 }
 
-/// Why a changed sample is refused.
+/// The error for a changed sample.
 fn refusal(sample: Sample, from: &str, to: &str) -> String {
     changed(sample, from, to).unwrap_err()
 }

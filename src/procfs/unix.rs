@@ -36,8 +36,8 @@ pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), Malformed> 
     }
 }
 
-/// The inode, and what follows the one blank behind it. The width tells the inode's own padding from
-/// a blank within the path.
+/// Splits the inode from the text after the single blank that follows it. The width distinguishes padding of the
+/// inode from a blank in the path.
 fn cut_inode(rest: &[u8]) -> Result<(Column<'_>, Option<Column<'_>>), Malformed> {
     let field = rest.strip_prefix(b" ").unwrap_or_default();
     let (padding, field) = cut(field, |byte| byte != b' ');
@@ -57,16 +57,16 @@ fn cut_inode(rest: &[u8]) -> Result<(Column<'_>, Option<Column<'_>>), Malformed>
     Ok((inode, path))
 }
 
-/// A leading `@` is taken for the NUL of an abstract name. The kernel writes every other NUL of it as `@`
-/// too since Linux 4.10, before that as it is, and a path may begin with an `@`: neither can be told from
-/// the line. Nothing is left of a name that begins with a newline; the rest of it is the next line.
+/// A leading `@` is taken for the NUL of an abstract name. It is ambiguous: a path may begin with `@`. The other NULs
+/// of an abstract name are written as `@` too since Linux 4.10, before that as they are. A name that begins with a
+/// newline is lost: its rest is the next line.
 fn decode_path(path: Column<'_>, end: &mut Endpoint) -> Result<(), Malformed> {
     if path.text.len() > PATH_MAX {
         return Err(path.error("is longer than a path can be"));
     }
     let (name, _) = match path.text {
         [b'@', ..] => (path.text, &[][..]),
-        // Sandboxes write the NUL that ends a path.
+        // Sandboxes write a path's final NUL.
         other => cut(other, |byte| byte == 0),
     };
     let padding = path.text.get(name.len()..).unwrap_or_default();

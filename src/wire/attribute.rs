@@ -1,4 +1,4 @@
-//! Headers, attributes and the numbers in them.
+//! Fixed headers, attributes and the numbers in them.
 
 use netlink_packet_core::NLA_TYPE_MASK;
 use zerocopy::byteorder::native_endian::{U16, U32};
@@ -7,7 +7,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 use crate::error::Malformed;
 use crate::model::{Memory, Socket};
 
-/// The fixed part of a reply, and the attributes behind it.
+/// Splits a reply into its fixed header and the attributes after it.
 pub(super) fn split<'a, H>(
     what: &'static str,
     payload: &'a [u8],
@@ -21,7 +21,7 @@ where
     })
 }
 
-/// `struct nlattr` (`include/uapi/linux/netlink.h`): the length counts these four bytes, too.
+/// `struct nlattr` (`include/uapi/linux/netlink.h`); the length includes these four bytes.
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct AttributeHeader {
@@ -29,7 +29,7 @@ struct AttributeHeader {
     kind: U16,
 }
 
-/// Goes through attributes, without the bits of their kinds that are flags.
+/// Calls `each` with every attribute: its type without flag bits, and its value.
 pub(super) fn walk<'a>(
     bytes: &'a [u8],
     mut each: impl FnMut(u16, &'a [u8]),
@@ -49,29 +49,29 @@ pub(super) fn walk<'a>(
     Ok(())
 }
 
-/// A 32-bit number at the begin; `None` when it is shorter.
+/// The 32-bit number at the start; `None` if there are fewer bytes.
 pub(super) fn u32_at(bytes: &[u8]) -> Option<u32> {
     bytes.first_chunk().copied().map(u32::from_ne_bytes)
 }
 
-/// A 64-bit number at the begin; `None` when it is shorter.
+/// The 64-bit number at the start; `None` if there are fewer bytes.
 pub(super) fn u64_at(bytes: &[u8]) -> Option<u64> {
     bytes.first_chunk().copied().map(u64::from_ne_bytes)
 }
 
-/// `None` for the zero that stands for nothing.
+/// `None` if the number is zero.
 pub(super) fn nonzero<N: Default + PartialEq>(number: N) -> Option<N> {
     (number != N::default()).then_some(number)
 }
 
-/// Enters the inode, and the kernel's two words of a cookie; all ones mean none.
+/// Sets the inode and, from the kernel's two words, the cookie; all ones mean none.
 pub(super) fn identify(socket: &mut Socket, inode: U32, [low, high]: [U32; 2]) {
     socket.inode = nonzero(inode.get()).map(u64::from);
     let cookie = u64::from(high.get()) << 32 | u64::from(low.get());
     socket.cookie = (cookie != u64::MAX).then_some(cookie);
 }
 
-/// `SK_MEMINFO_*` (`include/uapi/linux/sock_diag.h`): nine words, older kernels send fewer.
+/// `SK_MEMINFO_*` (`include/uapi/linux/sock_diag.h`): nine words; older kernels send fewer.
 pub(super) fn memory(bytes: &[u8]) -> Memory {
     let word = |index: usize| bytes.get(index * 4..).and_then(u32_at);
     Memory {
@@ -87,7 +87,7 @@ pub(super) fn memory(bytes: &[u8]) -> Memory {
     }
 }
 
-/// Memory, and the queues, which are a part of it: of packet and netlink sockets.
+/// Sets the memory of packet and netlink sockets and, from it, their queues.
 pub(super) fn queues_and_memory(socket: &mut Socket, value: &[u8]) {
     let memory = memory(value);
     (socket.recv_queue, socket.send_queue) = (memory.rmem_alloc, memory.wmem_alloc);

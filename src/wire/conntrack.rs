@@ -1,4 +1,4 @@
-//! Connections whose addresses are translated (`include/uapi/linux/netfilter/nfnetlink_conntrack.h`).
+//! Connections with translated addresses (`include/uapi/linux/netfilter/nfnetlink_conntrack.h`).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,7 +10,7 @@ use crate::model::{Address, Protocol, Translation};
 
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET`.
 const IPCTNL_MSG_CT_GET: u16 = 0x0101;
-/// `struct nfgenmsg`: a family, or none, a version and a number.
+/// `struct nfgenmsg`: family (0 = any), version and resource id.
 const NFGENMSG: [u8; 4] = [0; 4];
 
 const CTA_TUPLE_ORIG: u16 = 1;
@@ -25,17 +25,17 @@ const CTA_IP_V6_DST: u16 = 4;
 const CTA_PROTO_NUM: u16 = 1;
 const CTA_PROTO_SRC_PORT: u16 = 2;
 const CTA_PROTO_DST_PORT: u16 = 3;
-/// Bytes of type and length before a value.
+/// Bytes of an attribute's length and type.
 const NLA_HDRLEN: usize = 4;
 /// `IPS_SRC_NAT | IPS_DST_NAT` (`nf_conntrack_common.h`).
 const IPS_NAT_MASK: u32 = 1 << 4 | 1 << 5;
 
-/// The request of every connection that the namespace tracks.
+/// The request for every tracked connection of the network namespace.
 pub fn conntrack_request() -> Vec<u8> {
     message(IPCTNL_MSG_CT_GET, NLM_F_REQUEST | NLM_F_DUMP, 0, &NFGENMSG)
 }
 
-/// What a reply says; `None` = nothing is translated, or it is of a protocol without such ports.
+/// Reads a reply; `None` if nothing is translated, or the protocol is not TCP, UDP or UDP-Lite.
 pub fn translation(payload: &[u8]) -> Option<Translation> {
     let attributes = payload.get(NFGENMSG.len()..)?;
     let status = u32::from_be(u32_at(inner(attributes, CTA_STATUS)?)?);
@@ -47,12 +47,12 @@ pub fn translation(payload: &[u8]) -> Option<Translation> {
     Some(Translation {
         protocol,
         original,
-        // The answer comes from whoever was called.
+        // The reply comes from the called side.
         reply: [to, from],
     })
 }
 
-/// From and to.
+/// Protocol, source and destination.
 fn tuple(tuple: &[u8]) -> Option<(Protocol, [Address; 2])> {
     let (ip, ports) = (inner(tuple, CTA_TUPLE_IP)?, inner(tuple, CTA_TUPLE_PROTO)?);
     let protocol = match inner(ports, CTA_PROTO_NUM)?.first()? {
@@ -95,7 +95,7 @@ mod tests {
     use super::translation;
     use crate::model::{Protocol, Translation};
 
-    /// A connection from port 60552 of 127.0.0.1 to port 80, which port 8080 of it answers, as Linux 6.18 told it.
+    /// Linux 6.18's reply for a connection from port 60552 of 127.0.0.1 to its port 80, redirected to port 8080.
     const REDIRECTED: &str = "020000003400018014000180080001007f000001080002007f0000011c0002800500010006000000\
         06000200ec88000006000300005000003400028014000180080001007f000001080002007f0000011c0002800500010006000000\
         060002001f90000006000300ec88000008000300000001ae";

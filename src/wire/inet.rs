@@ -71,7 +71,7 @@ pub(super) fn decode(payload: &[u8], detail: Detail, socket: &mut Socket) -> Res
         socket.local.port = Some(u32::from(header.local_port.get()));
     }
     let (inode, uid) = (header.inode.get(), header.uid.get());
-    // TIME_WAIT, requests and orphans belong to nobody; the kernel says 0, which is root.
+    // TIME_WAIT, requests and orphans have no owner; the kernel reports 0, which is root.
     socket.uid = (inode != 0 || uid != 0).then_some(uid);
     socket.interface = nonzero(header.interface.get());
     identify(socket, header.inode, header.cookie);
@@ -80,7 +80,7 @@ pub(super) fn decode(payload: &[u8], detail: Detail, socket: &mut Socket) -> Res
         expires_ms: header.expires.get(),
         retransmits: header.retransmits,
     });
-    // Of a connection of TCP, none of them is a part of a line.
+    // No attribute is part of a line about a TCP connection.
     if detail == Detail::Line && socket.is_connection() {
         return Ok(());
     }
@@ -129,7 +129,7 @@ fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
             let details = socket.details_mut();
             details.set_part(Structure::SocketOptions, 4, value);
         }
-        // It comes unasked, behind what does not.
+        // Sent unrequested, after the requested attributes.
         INET_DIAG_SOCKOPT if socket.info(Structure::SocketOptions).is_some() => {
             let details = socket.details_mut();
             details.set_part(Structure::SocketOptions, 8, value);
@@ -139,7 +139,7 @@ fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
         INET_DIAG_SK_BPF_STORAGES => layers::bpf_storage(socket.details_mut(), value),
         INET_DIAG_SKMEMINFO => socket.details_mut().memory = Some(memory(value)),
         INET_DIAG_SHUTDOWN => socket.shutdown = value.first().copied().map(Shutdown::from_bits),
-        // It comes unasked.
+        // Sent unrequested.
         INET_DIAG_SKV6ONLY => socket.v6only = value.first().map(|only| *only != 0),
         INET_DIAG_LOCALS => sctp::addresses(socket, 0, value),
         INET_DIAG_PEERS => sctp::addresses(socket, 1, value),

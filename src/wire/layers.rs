@@ -1,5 +1,5 @@
-//! Attributes about options of a socket, its congestion control, the protocol above it and its signatures
-//! (`include/uapi/linux/{inet_diag,tls,mptcp,tcp}.h`): put together as the tables in `model/info` have them.
+//! Attributes of socket options, congestion control, upper layer protocol and MD5 signatures
+//! (`include/uapi/linux/{inet_diag,tls,mptcp,tcp}.h`), in the layouts of the tables in `model/info`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -22,10 +22,10 @@ const MPTCP_SUBFLOW_ATTRS: u16 = 10;
 const MAP_ID: u16 = 2;
 /// `SK_DIAG_BPF_STORAGE_MAP_VALUE`
 const MAP_VALUE: u16 = 3;
-/// Bytes of `struct tcp_diag_md5sig`; the key is in it.
+/// Bytes of `struct tcp_diag_md5sig`, key included.
 const MD5SIG: usize = 100;
 
-/// The value of an attribute about options: a byte in two of the table.
+/// Stores a one-byte socket option, which takes two bytes in the table.
 pub(super) fn option(details: &mut Details, offset: usize, value: &[u8]) {
     if let [byte, ..] = *value {
         let part = u16::from(byte).to_ne_bytes();
@@ -33,7 +33,7 @@ pub(super) fn option(details: &mut Details, offset: usize, value: &[u8]) {
     }
 }
 
-/// `struct tcp_bbr_info`: the two halves of the bandwidth are one number.
+/// `struct tcp_bbr_info`; joins the two halves of the bandwidth.
 pub(super) fn bbr(details: &mut Details, value: &[u8]) {
     let mut halves = value.chunks(4).map(u32_at);
     let (Some(Some(low)), Some(Some(high))) = (halves.next(), halves.next()) else {
@@ -45,13 +45,13 @@ pub(super) fn bbr(details: &mut Details, value: &[u8]) {
     details.set_part(Structure::CongestionInfo, 40, rest);
 }
 
-/// Text that may end with NUL.
+/// Stores text up to a NUL.
 pub(super) fn set_name(name: &mut Vec<u8>, value: &[u8]) {
     name.clear();
     name.extend(value.iter().take_while(|byte| **byte != 0));
 }
 
-/// `INET_DIAG_ULP_INFO`: the name of the protocol, and what it tells.
+/// `INET_DIAG_ULP_INFO`: the protocol's name and its attributes.
 pub(super) fn ulp(details: &mut Details, value: &[u8]) {
     for attribute in NlasIterator::new(value).flatten() {
         let value = attribute.value();
@@ -64,7 +64,7 @@ pub(super) fn ulp(details: &mut Details, value: &[u8]) {
     }
 }
 
-/// Attributes that are numbers, or say something by being there: the first `count` of them, eight bytes each.
+/// Stores the first `count` numeric attributes, eight bytes each; an empty one is a flag and counts as 1.
 fn numbers(details: &mut Details, value: &[u8], first: u16, count: u16) {
     let every = TLS_INFOS + MPTCP_SUBFLOW_ATTRS;
     details.set_part(Structure::UlpInfo, usize::from(every) * 8, &[]);
@@ -87,7 +87,7 @@ fn numbers(details: &mut Details, value: &[u8], first: u16, count: u16) {
     }
 }
 
-/// `INET_DIAG_MD5SIG`: with whom a signature is agreed on; never its key.
+/// `INET_DIAG_MD5SIG`: the peers with a signature, without its key.
 pub(super) fn md5(details: &mut Details, value: &[u8]) {
     details.md5.clear();
     for entry in value.chunks_exact(MD5SIG) {
@@ -107,7 +107,7 @@ pub(super) fn md5(details: &mut Details, value: &[u8]) {
     }
 }
 
-/// `INET_DIAG_SK_BPF_STORAGES`: the id of each map that stores something of the socket, and how much.
+/// `INET_DIAG_SK_BPF_STORAGES`: the id of each map that stores data of the socket, and how many bytes.
 pub(super) fn bpf_storage(details: &mut Details, value: &[u8]) {
     details.bpf_storage.clear();
     for storage in NlasIterator::new(value).flatten() {

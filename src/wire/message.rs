@@ -12,9 +12,9 @@ use crate::error::Malformed;
 pub(super) const TCPDIAG_GETSOCK: u16 = 18;
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW`: a connection, in a dump too.
 const IPCTNL_MSG_CT_NEW: u16 = 0x0100;
-/// A line of `/proc/net` in a recording: a type of ours, beyond those of `sock_diag`.
+/// A line of `/proc/net` in a recording: a message type of lsock, above those of `sock_diag`.
 const PROC_LINE: u16 = 0x4c53;
-/// What is to be known of a recording beside that: another type of ours.
+/// A note about the recording: another message type of lsock.
 const NOTE: u16 = 0x4c54;
 /// `NLMSG_ALIGNTO`.
 const ALIGN: usize = 4;
@@ -38,48 +38,48 @@ impl Nlmsghdr {
     }
 }
 
-/// What a message holds.
+/// The content of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body<'a> {
     /// A socket: the reply of `SOCK_DIAG_BY_FAMILY`, or of the older `TCPDIAG_GETSOCK`.
     Socket(&'a [u8]),
-    /// A connection that a namespace tracks.
+    /// A tracked connection.
     Connection(&'a [u8]),
-    /// A line of `/proc/net`, in a recording.
+    /// A line of `/proc/net` in a recording.
     ProcLine(&'a [u8]),
-    /// What is to be known of a recording.
+    /// A note about the recording.
     Note(&'a [u8]),
-    /// The end of a dump; 0, or why it is no list: a positive `errno`.
+    /// The end of a dump: 0, or the positive `errno` with which it failed.
     Done(i32),
-    /// The request was refused: a positive `errno` (0 is an acknowledgement).
+    /// A refused request: a positive `errno` (0 is an acknowledgement).
     Error(i32),
-    /// Nothing of meaning here.
+    /// A message without meaning here.
     Other,
 }
 
 /// One message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Message<'a> {
-    /// The number of the request it answers.
+    /// The number of the request that it answers.
     pub sequence: u32,
-    /// The table changed while it was dumped (`NLM_F_DUMP_INTR`): rows may be lost or doubled.
+    /// True if the table changed during the dump (`NLM_F_DUMP_INTR`): rows may be missing or duplicated.
     pub interrupted: bool,
-    /// It is part of a dump, not the answer to a look-up.
+    /// True if it is part of a dump, not the reply to a lookup.
     pub multi: bool,
-    /// It answers the older request, whose dump has TCP over both IP versions.
+    /// True if it answers the older request, whose dump has TCP over both IP versions.
     pub is_of_both: bool,
-    /// What it holds.
+    /// The content.
     pub body: Body<'a>,
 }
 
-/// The messages of a datagram, or of a recording.
+/// The messages in a datagram or a recording.
 #[derive(Debug)]
 pub struct Messages<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Messages<'a> {
-    /// All messages in `bytes`.
+    /// Iterates over the messages in `bytes`.
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
@@ -107,7 +107,7 @@ impl<'a> Iterator for Messages<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// The reply it holds, if it is a socket.
+    /// The reply, if the message holds a socket.
     pub const fn socket(&self) -> Option<&'a [u8]> {
         match self.body {
             Body::Socket(payload) => Some(payload),
@@ -115,14 +115,14 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Bytes of a message's header.
+    /// Bytes of a message header.
     pub const HEADER_LEN: usize = size_of::<Nlmsghdr>();
 
-    /// The length that a message states, header included, at its begin.
+    /// The length in the header at the start of `bytes`, header included.
     ///
     /// # Errors
     ///
-    /// When there is no whole header, or the length is less than one.
+    /// When `bytes` are shorter than a header, or the length is.
     pub fn stated_len(bytes: &[u8]) -> Result<usize, Malformed> {
         let (header, _) = split::<Nlmsghdr>("netlink header", bytes)?;
         let stated = usize::try_from(header.len.get()).unwrap_or(usize::MAX);
@@ -132,7 +132,7 @@ impl<'a> Message<'a> {
         Ok(stated)
     }
 
-    /// True if these bytes begin with a header that a machine of the other byte order wrote.
+    /// True if `bytes` begin with a header written in the other byte order.
     pub fn is_turned(bytes: &[u8]) -> bool {
         let kinds = [
             SOCK_DIAG_BY_FAMILY,
@@ -172,7 +172,7 @@ fn wrong_length(stated: usize, bytes: &[u8]) -> Malformed {
     format!("message of {stated} bytes, {} present", bytes.len())
 }
 
-/// Does a datagram end a dump, well or not? Looks at nothing but the headers.
+/// True if a datagram ends a dump, successfully or not. Reads headers only.
 pub fn ends_dump(datagram: &[u8]) -> bool {
     let mut rest = datagram;
     while let Ok((header, _)) = Nlmsghdr::ref_from_prefix(rest) {
@@ -184,7 +184,7 @@ pub fn ends_dump(datagram: &[u8]) -> bool {
     false
 }
 
-/// Gives every message of a datagram another sequence number.
+/// Sets the sequence number of every message of a datagram.
 pub fn set_sequence(mut datagram: &mut [u8], sequence: u32) {
     while let Ok((header, _)) = Nlmsghdr::mut_from_prefix(datagram) {
         header.sequence = U32::new(sequence);
@@ -193,28 +193,28 @@ pub fn set_sequence(mut datagram: &mut [u8], sequence: u32) {
     }
 }
 
-/// Does a datagram say that its table changed while it was dumped?
+/// True if a datagram reports that its table changed during the dump.
 pub fn is_interrupted(datagram: &[u8]) -> bool {
     Messages::new(datagram).any(|message| message.is_ok_and(|message| message.interrupted))
 }
 
-/// The `errno` at the begin of DONE and ERROR, negative on the wire.
+/// The `errno` at the start of DONE and ERROR, which is negative on the wire.
 fn errno(payload: &[u8]) -> Result<i32, Malformed> {
     let (code, _) = split::<I32>("netlink error", payload)?;
     Ok(code.get().saturating_neg())
 }
 
-/// A line of `/proc/net` as a message, for a recording.
+/// A line of `/proc/net` as a message of a recording.
 pub fn proc_line(sequence: u32, line: &[u8]) -> Vec<u8> {
     message(PROC_LINE, NLM_F_MULTIPART, sequence, line)
 }
 
-/// Something to be known of a recording.
+/// A note about the recording, as a message.
 pub fn note(sequence: u32, text: &[u8]) -> Vec<u8> {
     message(NOTE, 0, sequence, text)
 }
 
-/// The end of such lines.
+/// The end of a dump, as a message.
 pub fn done(sequence: u32) -> Vec<u8> {
     message(NLMSG_DONE, NLM_F_MULTIPART, sequence, &0_i32.to_ne_bytes())
 }

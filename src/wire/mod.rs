@@ -1,6 +1,6 @@
-//! Netlink bytes to and from the model: message framing, requests, replies of each `sock_diag` family.
+//! Netlink messages: framing, requests, and the replies of each `sock_diag` family as sockets.
 //!
-//! Replies are read in place, headers as structures over the bytes. Nothing is allocated for a socket.
+//! Replies are read in place, headers as structures over the bytes. Decoding allocates nothing per socket.
 
 mod attribute;
 mod conntrack;
@@ -33,12 +33,12 @@ pub use unix::{unix_inode, unix_name};
 ///
 /// # Errors
 ///
-/// When the bytes are no such reply; the socket then holds no row.
+/// When the bytes are not such a reply; the socket is then meaningless.
 pub fn decode(protocol: Protocol, payload: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     decode_part(protocol, payload, Detail::All, socket)
 }
 
-/// The same, as far as that is wanted.
+/// As [`decode`], but only as much as `detail` asks for.
 ///
 /// # Errors
 ///
@@ -55,7 +55,7 @@ pub fn decode_part(
         socket.reset(protocol, *family);
         return reply.decode(payload, socket);
     }
-    // Each begins with its family; an empty reply is too short for any.
+    // Every reply begins with its family; an empty one is too short for any.
     let code = payload.first().copied();
     let is_it = |family: &&Family| code.is_none_or(|code| family.code() == code);
     let Some(family) = protocol.families().iter().find(is_it) else {
@@ -70,13 +70,12 @@ pub fn decode_part(
     }
 }
 
-/// What is wrong with a reply of a family that was not asked for.
+/// The error for a reply of a family that was not requested.
 pub fn other_family(code: u8) -> Malformed {
     format!("reply of address family {code}")
 }
 
-/// The table a reply to a request of another program belongs to, told by its first byte; what is
-/// said about IP is taken for TCP.
+/// The table of a reply to another program's request, by its first byte. IP counts as TCP.
 pub fn table_of_reply(payload: &[u8]) -> Option<Table> {
     let family = Family::from_code(*payload.first()?)?;
     Table::all().find(|table| table.family == family)

@@ -8,7 +8,7 @@ use crate::error::Malformed;
 use crate::model::{Socket, State, netlink_family_name};
 
 const NETLINK_DIAG_MEMINFO: u16 = 0;
-/// Beyond the numbers of attributes: `ndiag_dst_group`, which stands in the header.
+/// The key of `ndiag_dst_group`, a field of the header: above the types of attributes.
 const PEER_GROUP: u32 = 0x100;
 
 #[derive(Debug, FromBytes, KnownLayout, Immutable, Unaligned)]

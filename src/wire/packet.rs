@@ -24,7 +24,7 @@ struct PacketDiagMsg {
 pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     let (header, attributes) = split::<PacketDiagMsg>("packet_diag_msg", payload)?;
     socket.kind = SocketType::from_code(u32::from(header.kind));
-    // `pdiag_num` is in host order; 0 receives nothing.
+    // `pdiag_num` is in host order; with 0 the socket receives nothing.
     socket.local.port = nonzero(header.ether_type.get()).map(u32::from);
     identify(socket, header.inode, header.cookie);
     walk(attributes, |kind, value| attribute(socket, kind, value))

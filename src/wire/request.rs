@@ -1,5 +1,5 @@
 //! Requests: `inet_diag_req_v2`, `unix_diag_req`, `packet_diag_req`, `netlink_diag_req` and their like
-//! (`include/uapi/linux/*_diag.h`). Whoever sends one gives it its sequence number.
+//! (`include/uapi/linux/*_diag.h`). The sender sets the sequence number.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -14,13 +14,13 @@ use crate::model::{Endpoint, Family, Protocol, Socket, StateSet, Table};
 
 /// The flags of a request for a whole table.
 const DUMP: u16 = NLM_F_REQUEST | NLM_F_DUMP;
-/// `INET_DIAG_REQ_BYTECODE`: a program that leaves sockets out.
+/// `INET_DIAG_REQ_BYTECODE`: a program that excludes sockets.
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
-/// `INET_DIAG_REQ_SK_BPF_STORAGES` (Linux 5.7): empty, it asks for what every BPF map stores of a socket.
+/// `INET_DIAG_REQ_SK_BPF_STORAGES` (Linux 5.7): empty, it requests the socket's data in every BPF map.
 const INET_DIAG_REQ_SK_BPF_STORAGES: u16 = 2;
-/// `INET_DIAG_REQ_PROTOCOL` (Linux 5.9): a protocol that needs more than eight bits.
+/// `INET_DIAG_REQ_PROTOCOL` (Linux 5.9): a protocol number of more than eight bits.
 const INET_DIAG_REQ_PROTOCOL: u16 = 3;
-/// `1 << (INET_DIAG_INFO - 1)`, and the same of `INET_DIAG_VEGASINFO` and `INET_DIAG_CONG`.
+/// `1 << (INET_DIAG_INFO - 1)`, likewise `INET_DIAG_VEGASINFO` and `INET_DIAG_CONG`.
 const INFO: u8 = 1 << 1 | 1 << 2 | 1 << 3;
 /// `1 << (INET_DIAG_TOS - 1) | 1 << (INET_DIAG_TCLASS - 1)`.
 const OPTIONS: u8 = 1 << 4 | 1 << 5;
@@ -29,7 +29,7 @@ const MEMORY: u8 = 1 << 6;
 /// `UDIAG_SHOW_UID` (Linux 5.3).
 const UDIAG_SHOW_UID: u32 = 0x40;
 const UDIAG_SHOW: u32 = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN;
-/// The file, and who waits to be accepted.
+/// The bound file and the connections waiting for `accept`.
 const UDIAG_SHOW_FILES: u32 = UDIAG_SHOW_VFS | UDIAG_SHOW_ICONS;
 /// `PACKET_SHOW_INFO | PACKET_SHOW_MEMINFO`: interface, user and queues.
 const PACKET_SHOW: u32 = 0x01 | 0x10;
@@ -43,59 +43,59 @@ const XDP_SHOW_INFO: u32 = 0x01;
 /// `XDP_SHOW_RING_CFG | XDP_SHOW_UMEM | XDP_SHOW_STATS`.
 const XDP_SHOW_MORE: u32 = 0x02 | 0x04 | 0x10;
 const XDP_SHOW_MEMINFO: u32 = 0x08;
-/// Whatever its cookie.
+/// Matches any cookie.
 const NO_COOKIE: [u8; 8] = [0xff; 8];
 /// `SOCK_DESTROY` (`include/uapi/linux/sock_diag.h`).
 const SOCK_DESTROY: u16 = 21;
 
-/// How much of a socket is looked at.
+/// How much of a socket is decoded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {
     /// State, queues, both ends, interface and network namespace.
     Line,
-    /// All that the kernel tells unasked, but for the cookie.
+    /// All that the kernel sends unrequested, except the cookie.
     Usual,
     /// The cookie too.
     #[default]
     All,
 }
 
-/// Optional parts of a socket: the kernel is asked only for those that are needed.
+/// Optional parts of a socket, requested only if needed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct Extensions {
     /// `tcp_info`, `mptcp_info`, the congestion control algorithm and the upper layer protocol.
     pub info: bool,
-    /// Options of the socket.
+    /// Socket options.
     pub options: bool,
     /// Socket memory and drops.
     pub memory: bool,
-    /// What BPF maps store of TCP and MPTCP sockets: ids and sizes. Needs `CAP_BPF`.
+    /// Data of TCP and MPTCP sockets in BPF maps: ids and sizes. Needs `CAP_BPF`.
     pub storage: bool,
-    /// The files that unix sockets are bound to, and who waits for them.
+    /// The files that unix sockets are bound to, and the connections waiting for `accept`.
     pub files: bool,
-    /// What the model has no field for: [`Details::attributes`](crate::model::Details::attributes).
+    /// Attributes without a field in the model: [`Details::attributes`](crate::model::Details::attributes).
     pub attributes: bool,
     /// Names of the peers of unix sockets.
     pub unix_peers: bool,
-    /// What netlink does not tell of TCP connections: [`ProcNetExtras`](crate::model::ProcNetExtras),
-    /// and the user of one that is not accepted yet. The file is read for it.
+    /// TCP data that netlink lacks, read from `/proc/net`: [`ProcNetExtras`](crate::model::ProcNetExtras), and the
+    /// user of a connection not accepted yet.
     pub proc_net: bool,
-    /// Of SCTP, the states that the kernel chooses by, whose answer is taken as it is; `None` = it tells all it has.
+    /// SCTP states by which the kernel selects, whose reply is taken unchanged; `None` = all.
     pub sctp: Option<StateSet>,
-    /// The protocol was named by itself: its sockets are missing where the kernel has no module that lists them.
+    /// The protocol was named explicitly: its sockets are reported missing if no kernel module lists them.
     pub is_named: bool,
-    /// What comes unasked. A source may tell more, never less.
+    /// Which unrequested parts are needed. A source may report more, never less.
     pub detail: Detail,
 }
 
 impl Extensions {
-    /// True if what the model has no field for is kept of a table.
+    /// True if attributes without a field in the model are kept for a table.
     pub fn keeps_attributes(self, table: Table) -> bool {
         self.attributes || self.sctp.is_some() && table.protocol == Protocol::Sctp
     }
 
-    /// How much of what comes unasked is looked at: all of it where more of the kernel's answer was asked for.
+    /// How much of the unrequested parts is decoded: all of it if more of the kernel's reply was requested.
     pub fn unasked(self) -> Detail {
         let with_rest = Self {
             unix_peers: self.unix_peers,
@@ -112,21 +112,20 @@ impl Extensions {
     }
 }
 
-/// What a dump asks for beside the table.
+/// The parameters of a dump, beside the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DumpParams<'p> {
-    /// The states wanted; the kernel may send more.
+    /// The wanted states; the kernel may send more.
     pub states: StateSet,
-    /// The optional parts wanted.
+    /// The wanted optional parts.
     pub extensions: Extensions,
-    /// The only port of the socket's own end and of the other one; 0 = any. For TCP, MPTCP, UDP and
-    /// UDP-Lite.
+    /// The local and the peer port; 0 = any. For TCP, MPTCP, UDP and UDP-Lite.
     pub ports: [u16; 2],
-    /// What else leaves IP sockets out, as `INET_DIAG_REQ_BYTECODE`; empty = nothing.
+    /// The `INET_DIAG_REQ_BYTECODE` that excludes further IP sockets; empty = none.
     pub program: &'p [u8],
 }
 
-/// The request of a whole table; `None` when `sock_diag` has no such table.
+/// The request for a whole table; `None` if `sock_diag` does not list it.
 pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
     let number = table.protocol.sock_diag()?;
     let numbers = |numbers: &[u32]| {
@@ -147,28 +146,28 @@ pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
         Family::Packet => numbers(&[0, PACKET_SHOW | more(PACKET_SHOW_MORE)]),
         Family::Netlink => numbers(&[0, NDIAG_SHOW | more(NDIAG_SHOW_GROUPS)]),
         Family::Vsock => numbers(&[params.states.kernel_mask(), 0, 0]),
-        // In the place of a socket in another state it sends an empty reply (`tipc_sk_fill_sock_diag`).
+        // For a socket in an excluded state the kernel sends an empty reply (`tipc_sk_fill_sock_diag`).
         Family::Tipc => numbers(&[StateSet::ALL.kernel_mask()]),
         Family::Xdp => {
             let info = asked(params.extensions.info, XDP_SHOW_MORE) | more(XDP_SHOW_MORE);
             let memory = asked(params.extensions.memory, XDP_SHOW_MEMINFO);
             numbers(&[0, XDP_SHOW_INFO | info | memory])
         }
-        // `struct smc_diag_req` has a `struct inet_diag_sockid`, which is not looked at.
+        // `struct smc_diag_req` has a `struct inet_diag_sockid`, which the kernel ignores.
         Family::Smc => numbers(&[0; 10]),
     };
     Some(message(SOCK_DIAG_BY_FAMILY, DUMP, 0, &body))
 }
 
-/// The request of TCP over both IP versions, in one walk through the kernel's tables: the older
-/// request, `struct inet_diag_req`, which knows no family.
+/// The request for TCP over both IP versions, in one pass over the kernel's tables: the older
+/// `struct inet_diag_req`, which has no family.
 pub fn both_request(params: DumpParams<'_>) -> Vec<u8> {
     let mut body = [
-        // Family, lengths of addresses, extensions.
+        // Family, address lengths, extensions.
         &[0, 0, 0, extensions(params)][..],
         &identity(any(params), None, &NO_COOKIE),
         &params.states.kernel_mask().to_ne_bytes(),
-        // `idiag_dbs`: tables to dump, of which there is one.
+        // `idiag_dbs`: tables to dump; there is only one.
         &[0; 4],
     ]
     .concat();
@@ -176,10 +175,10 @@ pub fn both_request(params: DumpParams<'_>) -> Vec<u8> {
     message(TCPDIAG_GETSOCK, DUMP, 0, &body)
 }
 
-/// The request of one TCP connection: its own end, the other end, and the interface it is bound to.
+/// The request for one TCP connection: its local end, its peer and its interface.
 ///
-/// One reply, or `ENOENT`. Where there is no such connection, the reply is the listener that would
-/// take it.
+/// The kernel sends one reply, or `ENOENT`. If there is no such connection, it replies with the listener that would
+/// accept it.
 pub fn exact_request(
     table: Table,
     params: DumpParams<'_>,
@@ -195,9 +194,10 @@ pub fn exact_request(
     message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 0, &body)
 }
 
-/// The request to end a socket (`SOCK_DESTROY`), and no other: one without a cookie might mean the listener of its port.
-/// Acknowledged, or refused with an `errno`. `None` = the kernel knows no such request of this protocol, or the socket
-/// has no cookie.
+/// The request to close a socket (`SOCK_DESTROY`), which the kernel acknowledges or refuses with an `errno`.
+///
+/// `None` if the protocol has no such request, or the socket has no cookie: without one the request might match the
+/// listener of its port.
 pub fn destroy_request(socket: &Socket) -> Option<Vec<u8>> {
     let table = socket.table();
     let number = table
@@ -217,7 +217,7 @@ pub fn destroy_request(socket: &Socket) -> Option<Vec<u8>> {
         .flat_map(u32::to_ne_bytes)
         .collect();
     let protocol = u8::try_from(number).unwrap_or(IPPROTO_TCP);
-    // `sdiag_raw_protocol`: the port of a raw socket is the number of its protocol.
+    // `sdiag_raw_protocol`: the port of a raw socket is its protocol number.
     let is_raw = table.protocol == Protocol::Raw;
     let of_raw = u8::try_from(local.port()).ok().filter(|_| is_raw);
     let mut body = vec![table.family.code(), protocol, 0, of_raw.unwrap_or_default()];
@@ -233,15 +233,15 @@ pub fn destroy_request(socket: &Socket) -> Option<Vec<u8>> {
     Some(message(SOCK_DESTROY, NLM_F_REQUEST | NLM_F_ACK, 0, &body))
 }
 
-/// The request of nothing but the name of the unix socket with this inode: one reply, or `ENOENT`.
+/// The request for the name of the unix socket with this inode: one reply, or `ENOENT`.
 pub fn unix_name_request(inode: u32) -> Vec<u8> {
     let numbers = [StateSet::ALL.kernel_mask(), inode, UDIAG_SHOW_NAME];
     let body = body_of_numbers(Family::Unix, 0, &numbers);
     message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 0, &body)
 }
 
-/// The requests that have nothing but numbers: `unix_diag_req` with states, inode and what is to be shown,
-/// `packet_diag_req` and `netlink_diag_req` with an inode and that.
+/// The body of a request that holds only numbers: states, inode and show flags in `unix_diag_req`, inode and show
+/// flags in `packet_diag_req` and `netlink_diag_req`.
 fn body_of_numbers(family: Family, protocol: u8, numbers: &[u32]) -> Vec<u8> {
     let mut body = vec![family.code(), protocol, 0, 0];
     body.extend(numbers.iter().flat_map(|number| number.to_ne_bytes()));
@@ -249,10 +249,10 @@ fn body_of_numbers(family: Family, protocol: u8, numbers: &[u32]) -> Vec<u8> {
     body
 }
 
-/// `struct inet_diag_req_v2` for a whole table, and what leaves some of it out.
+/// `struct inet_diag_req_v2` for a whole table, with its attributes.
 fn inet_body(table: Table, number: u16, params: DumpParams<'_>) -> Vec<u8> {
     let short = u8::try_from(number).ok();
-    // The kernel looks at the attribute where there is one.
+    // The kernel prefers the attribute, if there is one.
     let protocol = short.unwrap_or(IPPROTO_TCP);
     let mut body = inet_request(
         table,
@@ -269,7 +269,7 @@ fn inet_body(table: Table, number: u16, params: DumpParams<'_>) -> Vec<u8> {
 }
 
 fn inet_request(table: Table, protocol: u8, params: DumpParams<'_>, identity: &[u8]) -> Vec<u8> {
-    // Of SCTP it chooses among tables that sockets in one state may share, and `sctp_info` says what a row is.
+    // For SCTP the kernel selects tables, which sockets in one state may share; `sctp_info` tells what a row is.
     let (states, info) = match table.protocol {
         Protocol::Sctp => (params.extensions.sctp.unwrap_or(StateSet::ALL), 1 << 1),
         _ => (params.states, 0),
@@ -293,7 +293,7 @@ fn identity(ends: [SocketAddr; 2], interface: Option<u32>, cookie: &[u8]) -> Vec
     [&ports.concat()[..], &addresses.concat(), &interface, cookie].concat()
 }
 
-/// Any ends with these ports: of either IP version an address of zeros.
+/// Any addresses with these ports: zeros, for either IP version.
 fn any(params: DumpParams<'_>) -> [SocketAddr; 2] {
     let any = Ipv4Addr::UNSPECIFIED;
     params.ports.map(|port| SocketAddr::new(any.into(), port))
@@ -310,7 +310,7 @@ const fn extensions(params: DumpParams<'_>) -> u8 {
     info | memory | options
 }
 
-/// Appends what leaves sockets out, and what asks for more of each.
+/// Appends the program that excludes sockets, and the request for BPF storage.
 fn push_asked(body: &mut Vec<u8>, params: DumpParams<'_>) {
     push_attribute(body, INET_DIAG_REQ_BYTECODE, params.program);
     if params.extensions.storage {
@@ -319,7 +319,7 @@ fn push_asked(body: &mut Vec<u8>, params: DumpParams<'_>) {
     }
 }
 
-/// Appends `struct nlattr`, unless it would be empty.
+/// Appends a `struct nlattr`, unless the value is empty.
 fn push_attribute(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
     if !value.is_empty() {
         let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);

@@ -1,5 +1,5 @@
-//! What `sctp_diag` tells in an `inet_diag_msg`: a socket, the endpoint, is a row, and each of its associations
-//! another one with the same inode and cookie (`net/sctp/diag.c`).
+//! Replies of `sctp_diag` (`net/sctp/diag.c`): an `inet_diag_msg` for each socket (endpoint), and one for each of its
+//! associations, with the same inode and cookie.
 
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,7 +10,7 @@ use crate::model::{Family, Socket, SocketType, State, Structure, TimerKind};
 /// Bytes of a `struct sockaddr_storage` (`include/uapi/linux/socket.h`).
 const SOCKADDR: usize = 128;
 
-/// Keeps an array of `sockaddr_storage`: the addresses of an end.
+/// Stores an array of `sockaddr_storage`: the addresses of one end.
 pub(super) fn addresses(socket: &mut Socket, end: usize, value: &[u8]) {
     let details = socket.details_mut();
     let Some(list) = details.addresses.get_mut(end) else {
@@ -19,7 +19,7 @@ pub(super) fn addresses(socket: &mut Socket, end: usize, value: &[u8]) {
     list.clear();
     for address in value.as_chunks::<SOCKADDR>().0.iter().filter_map(address) {
         let comma = if list.is_empty() { "" } else { "," };
-        // A vector takes everything.
+        // Writing to a vector cannot fail.
         let _ = write!(list, "{comma}{address}");
     }
 }
@@ -27,7 +27,7 @@ pub(super) fn addresses(socket: &mut Socket, end: usize, value: &[u8]) {
 fn address(sockaddr: &[u8; SOCKADDR]) -> Option<IpAddr> {
     let (family, rest) = sockaddr.split_first_chunk()?;
     let code = u8::try_from(u16::from_ne_bytes(*family)).ok()?;
-    // Behind the port; of IPv6 behind the flow, too.
+    // The address follows the port; for IPv6 the flow information too.
     match Family::from_code(code)? {
         Family::Inet => rest
             .get(2..)?
@@ -41,9 +41,9 @@ fn address(sockaddr: &[u8; SOCKADDR]) -> Option<IpAddr> {
     }
 }
 
-/// Reads the rest of the header by what the row is: `sctp_info`, which is always asked for, has a tag of an
-/// association alone, and an association tells addresses of a peer, were there none (`inet_sctp_diag_fill`). A reply
-/// without that, or without addresses of its own, is a part of one.
+/// Reads the rest of the header, by what the row is. Only an association has a tag in `sctp_info`, which is always
+/// requested, and it always has the attribute of peer addresses, even if empty (`inet_sctp_diag_fill`). A reply
+/// without that, or without local addresses, is incomplete.
 pub(super) fn settle(
     socket: &mut Socket,
     code: u8,
@@ -52,19 +52,19 @@ pub(super) fn settle(
     let tag = socket
         .info(Structure::SctpInfo)
         .and_then(|info| info.sent("tag"));
-    // No association is in the states CLOSING and LISTENING (`enum sctp_sock_state`), and no socket in some of its.
+    // Only a socket is CLOSING or LISTENING (`enum sctp_sock_state`); only an association has the codes 0 and 3 to 6.
     let is_endpoint = matches!(code, 8 | 10) || tag == Some(0) && !matches!(code, 0 | 3..=6);
     if !has_own || !has_other && !is_endpoint {
         return Err("inet_diag_msg of SCTP without addresses".into());
     }
     if !has_other {
         socket.kind = Some(SocketType::Endpoint);
-        // Without a connection of its own the header has the address of the last association.
+        // If the socket is unconnected, the header has the address of its last association.
         let bound = socket.addresses(0).next();
         if socket.state.is_bound() && socket.addresses(0).all(|ip| Some(ip) != socket.local.ip) {
             socket.local.ip = bound.or(socket.local.ip);
         }
-        // What is queued is told of the associations.
+        // The associations report the queues.
         if socket.state != State::Listen {
             (socket.recv_queue, socket.send_queue) = (None, None);
         }
@@ -73,10 +73,10 @@ pub(super) fn settle(
     socket.kind = Some(SocketType::Association);
     socket.state = State::from_sctp_association(code);
     if let Some(timer) = &mut socket.timer {
-        // `SCTP_EVENT_TIMEOUT_T3_RTX`, the only one that is told.
+        // `SCTP_EVENT_TIMEOUT_T3_RTX`, the only timer reported.
         timer.kind = TimerKind::Retransmit;
     }
-    // Of an IPv6 socket that speaks IPv4 the header has zeros, and as its own address the first it has.
+    // For an IPv6 socket that uses IPv4, the header has a zero peer, and the socket's first address as the local one.
     let header = socket
         .peer
         .ip
@@ -85,7 +85,7 @@ pub(super) fn settle(
     let is_alike = |ip: &IpAddr| peer.is_some_and(|peer| peer.is_ipv4() == ip.is_ipv4());
     let own = socket.addresses(0).find(is_alike);
     (socket.local.ip, socket.peer.ip) = (own.or(socket.local.ip), peer.or(socket.peer.ip));
-    // It is that of the route, which an address needs if it is link-local.
+    // The interface is that of the route, which only a link-local address needs.
     let is_scoped = |ip| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
     let mut details = socket.details.iter();
     if !details.any(|details| details.keeps_attributes) {

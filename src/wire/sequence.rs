@@ -1,39 +1,37 @@
-//! Sequence numbers that tell, in a recording, what was asked.
+//! Sequence numbers that identify the table of each message in a recording.
 //!
-//! A reply to an IP dump holds its address family but not its protocol. Every reply has the number of the
-//! request, which says nothing; in a recording `lsock` puts the table there, so that raw messages stay what
-//! `ss -D` writes and yet say which table each belongs to.
+//! A reply to an IP dump holds its address family but not its protocol. In a recording `lsock` puts a code of the
+//! table into the sequence number. So messages keep the format of `ss -D`, and each identifies its table.
 
 use crate::model::Table;
 
-/// The upper half of every sequence number of ours: `LS`.
+/// The upper half of the sequence numbers of lsock: `LS`.
 const MAGIC: u32 = 0x4c53;
 
-/// In the recordings of versions that write a note at the end: without it, the rest is missing.
+/// Set by versions that write a note at the end: without the note, the recording is truncated.
 const HAS_END: u32 = 0x100;
 
-/// The sequence number in a recording of messages about `table`, without the note at its end.
+/// The sequence number for messages of `table`, in a recording without a note at its end.
 pub fn tag(table: Table) -> u32 {
     MAGIC << 16 | u32::from(table.recording_code())
 }
 
-/// The same, of a recording that has a note at its end.
+/// As [`tag`], in a recording with a note at its end.
 pub fn tag_with_end(table: Table) -> u32 {
     tag(table) | HAS_END
 }
 
-/// True if the recording has a note at its end.
+/// True if the recording should end with a note.
 pub const fn has_end(sequence: u32) -> bool {
     is_ours(sequence) && sequence & HAS_END != 0
 }
 
-/// True if a version of this program chose the sequence number.
+/// True if a version of lsock chose the sequence number.
 pub const fn is_ours(sequence: u32) -> bool {
     sequence >> 16 == MAGIC
 }
 
-/// The table a sequence number stands for; `None` when another program, or a later version of this
-/// one, chose it.
+/// The table of a sequence number; `None` if another program, or a later version of this one, chose it.
 pub fn table_of(sequence: u32) -> Option<Table> {
     Table::all().find(|table| tag(*table) == sequence || tag_with_end(*table) == sequence)
 }
@@ -43,7 +41,7 @@ mod tests {
     use super::{Table, has_end, is_ours, table_of, tag, tag_with_end};
     use crate::model::{Family, Protocol};
 
-    /// As they stand in recordings since the first version.
+    /// As in recordings since the first version.
     #[rustfmt::skip]
     const RECORDED: [(u32, Protocol, Family); 15] = [
         (0x4c53_0000, Protocol::Tcp, Family::Inet),
@@ -84,7 +82,7 @@ mod tests {
 
     #[test]
     fn other_numbers_are_not_ours() {
-        // That of `ss`, and one of a protocol that does not exist yet.
+        // A number of `ss`, and one of a protocol that does not exist yet.
         for (number, expected) in [(123_456, false), (0x4c53_003f, true)] {
             assert_eq!(table_of(number), None, "{number:#x}");
             assert_eq!(is_ours(number), expected, "{number:#x}");

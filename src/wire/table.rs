@@ -1,4 +1,4 @@
-//! Replies of families that tell little more than numbers: where each stands, and where it goes.
+//! Replies of vsock, TIPC, XDP and SMC: tables of offsets, attributes and the fields that they fill.
 
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,23 +12,23 @@ use crate::model::{Endpoint, Family, Shutdown, Socket, SocketType, Structure};
 /// `VMADDR_CID_ANY` and `VMADDR_PORT_ANY` (`include/uapi/linux/vm_sockets.h`).
 const ANY: u32 = u32::MAX;
 
-/// What a family replies.
+/// The layout of a family's reply.
 pub(super) struct Reply {
-    /// The structure at its begin, and how long that is.
+    /// Name and length of the structure at the start.
     header: (&'static str, usize),
-    /// The families that its first byte can be; none where it does not begin with one.
+    /// The values that its first byte can have; none if it does not begin with a family.
     families: &'static [u8],
-    /// Bytes of the kernel's structure of the protocol that are 0 where nothing tells them.
+    /// Leading bytes of the protocol's structure that default to 0.
     zeros: usize,
-    /// What stands in the structure.
+    /// The fields of the structure.
     parts: &'static [Part],
-    /// What stands behind it.
+    /// The attributes after it.
     attributes: &'static [(u16, To)],
-    /// What numbers mean together.
+    /// Adjusts fields that depend on each other.
     settle: fn(&mut Socket),
 }
 
-/// Offset, bytes, and where they go.
+/// Offset, size in bytes, and target.
 type Part = (usize, usize, To);
 
 /// An end of a socket.
@@ -37,37 +37,37 @@ type End = fn(&mut Socket) -> &mut Endpoint;
 const LOCAL: End = |socket| &mut socket.local;
 const PEER: End = |socket| &mut socket.peer;
 
-/// Where a number goes.
+/// The target of a value.
 enum To {
     State,
     Type,
     Shutdown,
     Inode,
     Uid,
-    /// Two numbers of 32 bits, the lower first.
+    /// Two 32-bit numbers, the lower first.
     Cookie,
-    /// A number of 64 bits.
+    /// A 64-bit number.
     LongCookie,
     Interface,
     RecvQueue,
     SendQueue,
-    /// A number that is an address.
+    /// A number that serves as an address.
     Address(End),
-    /// An IP address: 16 bytes, of IPv4 the first four.
+    /// An IP address of 16 bytes; IPv4 uses the first four.
     Ip(End),
-    /// A port; of 16 bits in network order.
+    /// A port; if of 16 bits, in network order.
     Port(End),
     /// `SK_MEMINFO_*`.
     Memory,
-    /// A place in the kernel's structure of the protocol.
+    /// An offset in the kernel's structure of the protocol.
     Info(usize),
-    /// 1 there, if it comes at all.
+    /// An offset that is set to 1 if the attribute is present.
     Flag(usize),
     Parts(&'static [Part]),
     Attributes(&'static [(u16, To)]),
 }
 
-/// That of a family, if it is one of these.
+/// The layout of a family's reply, if it is in a table here.
 pub(super) const fn reply_of(family: Family) -> Option<&'static Reply> {
     match family {
         Family::Vsock => Some(&VSOCK),
@@ -102,7 +102,7 @@ const VSOCK: Reply = Reply {
     },
 };
 
-/// Attributes alone: `TIPC_NLA_SOCK`, and within it `TIPC_NLA_SOCK_*` (`include/uapi/linux/tipc_netlink.h`).
+/// Only attributes: `TIPC_NLA_SOCK`, and within it `TIPC_NLA_SOCK_*` (`include/uapi/linux/tipc_netlink.h`).
 const TIPC: Reply = Reply {
     header: ("tipc_sock", 0),
     families: &[],
@@ -173,7 +173,7 @@ const XDP: Reply = Reply {
 /// `struct smc_diag_msg` and its attributes (`include/uapi/linux/smc_diag.h`).
 const SMC: Reply = Reply {
     header: ("smc_diag_msg", 64),
-    // An IP socket can be one (IPPROTO_SMC).
+    // IP sockets can use SMC, too (IPPROTO_SMC).
     families: &[
         Family::Smc.code(),
         Family::Inet.code(),
@@ -196,7 +196,7 @@ const SMC: Reply = Reply {
     // SMC_DIAG_SHUTDOWN, SMC_DIAG_FALLBACK
     attributes: &[(3, To::Shutdown), (5, To::Info(4))],
     settle: |socket| {
-        // Which IP version it speaks is not told: bytes behind the fourth are of IPv6.
+        // The reply has no IP version. Only IPv6 has bytes after the fourth.
         let mapped = [socket.local.ip, socket.peer.ip].map(|ip| match ip {
             Some(IpAddr::V6(ip)) => ip.segments(),
             _ => [0; 8],
@@ -212,13 +212,13 @@ const SMC: Reply = Reply {
                 ip => ip,
             });
         }
-        // Of one that was accepted neither is told.
+        // For an accepted socket the kernel reports neither user nor inode.
         socket.uid = socket.uid.filter(|uid| *uid != 0 || socket.inode.is_some());
     },
 };
 
 impl Reply {
-    /// Reads one into the scratch socket, which is empty.
+    /// Reads a reply into the scratch socket, which is empty.
     pub(super) fn decode(&self, payload: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
         let (name, length) = self.header;
         let Some((header, attributes)) = payload.split_at_checked(length) else {
@@ -235,7 +235,7 @@ impl Reply {
         }
         take_parts(self.parts, header, socket);
         take_attributes(self.attributes, attributes, socket)?;
-        // Every reply of these families has it, in an attribute.
+        // Every reply of these families has this attribute.
         let is_told = matches!(socket.family, Family::Tipc | Family::Xdp);
         if is_told && socket.local.port.is_none() {
             return Err(format!("{name} without a port or queue"));
@@ -248,7 +248,7 @@ impl Reply {
 fn take_parts(parts: &[Part], bytes: &[u8], socket: &mut Socket) {
     for (offset, size, to) in parts {
         if let Some(value) = bytes.get(*offset..*offset + *size) {
-            // Attributes alone can be malformed.
+            // Only attributes can be malformed.
             let _ = take(to, value, socket);
         }
     }
@@ -269,7 +269,7 @@ fn take_attributes(
     inner
 }
 
-/// Bytes that are too few for what they are to be say nothing.
+/// Stores a value; one that is too short is ignored.
 fn take(to: &To, value: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     let word = u32_at(value);
     let byte = value.first().copied();
@@ -316,7 +316,7 @@ fn cookie(low: Option<u32>, high: Option<u32>) -> Option<u64> {
     (cookie != u64::MAX).then_some(cookie)
 }
 
-/// Adds to the kernel's structure of the protocol.
+/// Stores bytes in the kernel's structure of the protocol.
 fn put(socket: &mut Socket, offset: usize, bytes: &[u8]) {
     if let Some(structure) = Structure::of(socket.protocol) {
         socket.details_mut().set_part(structure, offset, bytes);

@@ -107,7 +107,7 @@ fn time_wait_keeps_the_rest_of_2msl_and_belongs_to_nobody() {
     assert_eq!((socket.uid, socket.inode), (None, None));
 }
 
-/// States of an association and of a socket share codes: 1, 2 and 7.
+/// Associations and sockets share the state codes 1, 2 and 7.
 #[test]
 fn row_of_sctp_is_what_its_state_or_its_tag_says() {
     let row = |code, tag: Option<u32>, has_peers: bool| {

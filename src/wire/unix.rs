@@ -43,7 +43,7 @@ fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
         }
         UNIX_DIAG_VFS => file(socket, value),
         UNIX_DIAG_ICONS => {
-            // 0 = whoever waited has gone.
+            // 0 = the waiting connection has gone.
             let inodes = value.as_chunks().0.iter().copied().map(u32::from_ne_bytes);
             let known = inodes.filter(|inode| *inode != 0);
             let pending = &mut socket.details_mut().pending_peers;
@@ -60,7 +60,7 @@ fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
     }
 }
 
-/// `struct unix_diag_vfs`: inode and device, as the kernel holds them (`MINORBITS`, 20).
+/// `struct unix_diag_vfs`: inode, and device in the kernel's encoding (`MINORBITS`, 20).
 fn file(socket: &mut Socket, value: &[u8]) {
     let device = value.get(4..).and_then(u32_at);
     if let (Some(inode), Some(device)) = (u32_at(value), device) {
@@ -69,18 +69,18 @@ fn file(socket: &mut Socket, value: &[u8]) {
         let device = (major, minor);
         details.file = Some(BoundFile { device, inode });
         details.file_device.clear();
-        // A vector takes everything.
+        // Writing to a vector cannot fail.
         let _ = write!(details.file_device, "{major}:{minor}");
     }
 }
 
-/// The inode of a reply, if it has one.
+/// The inode in a reply, if it has one.
 pub fn unix_inode(reply: &[u8]) -> Option<u32> {
     let (header, _) = UnixDiagMsg::ref_from_prefix(reply).ok()?;
     nonzero(header.inode.get())
 }
 
-/// The name in a reply; `None` = it has none, or it is no reply.
+/// The name in a reply; `None` if it has none or is malformed.
 pub fn unix_name(reply: &[u8]) -> Option<&[u8]> {
     let (_, attributes) = UnixDiagMsg::ref_from_prefix(reply).ok()?;
     let mut found = None;
@@ -92,7 +92,7 @@ pub fn unix_name(reply: &[u8]) -> Option<&[u8]> {
     walked.ok().and(found).filter(|name| !name.is_empty())
 }
 
-/// A path without its closing NUL; an abstract name (it begins with NUL) is kept as it is.
+/// A path without its final NUL; an abstract name (it begins with NUL) unchanged.
 fn name(value: &[u8]) -> &[u8] {
     match value {
         [first, path @ .., 0] if *first != 0 => value.get(..=path.len()).unwrap_or(value),

@@ -1,4 +1,4 @@
-//! What a ring of `io_uring` holds without a descriptor: its fixed files, in `/proc/PID/fdinfo/N`.
+//! Fixed files of an `io_uring`, held without a descriptor: `/proc/PID/fdinfo/N`.
 
 use std::os::fd::BorrowedFd;
 
@@ -11,10 +11,10 @@ use crate::procfs::file;
 
 /// The line before the fixed files (`io_uring_show_fdinfo`, `io_uring/fdinfo.c`).
 const FILES: &[u8] = b"UserFiles:";
-/// More than a ring of 32,768 fixed files tells.
+/// More bytes than for 32,768 fixed files.
 const MOST: usize = 4 * 1024 * 1024;
 
-/// The sockets among the fixed files of a ring; none if it is no ring, or gone, or does not tell.
+/// The sockets among the fixed files of a ring; none if it is no ring, is gone, or does not list them.
 pub(super) fn fixed_files(root: BorrowedFd<'_>, ring: Ring) -> Result<Vec<Descriptor>> {
     let Ring { pid, thread, fd } = ring;
     let path = |folder| format!("{}/{fd}", task(pid, thread, folder));
@@ -36,8 +36,8 @@ pub(super) fn fixed_files(root: BorrowedFd<'_>, ring: Ring) -> Result<Vec<Descri
     Ok(held.collect())
 }
 
-/// The inodes in lines like `    1: socket:[4996527]` behind the line `UserFiles:`. Linux 6.12 tells only
-/// how many they are.
+/// The inodes in lines like `    1: socket:[4996527]` after the line `UserFiles:`. Linux 6.12 prints only their
+/// number.
 fn sockets_in(info: &[u8]) -> impl Iterator<Item = u64> {
     let lines = info.split(|byte| *byte == b'\n');
     let files = lines.skip_while(|line| !line.starts_with(FILES)).skip(1);

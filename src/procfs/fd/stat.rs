@@ -1,13 +1,13 @@
-//! `/proc/PID/stat`: what tells a process from a kernel thread, and one that runs from one that ends.
+//! `/proc/PID/stat`: kernel threads, ending processes, names, parents and start times.
 
-/// The task is ending (`PF_EXITING`, `include/linux/sched.h`): it refuses its own user, too, once
-/// its memory is gone (`task_dump_owner`, `fs/proc/base.c`).
+/// The task is ending (`PF_EXITING`, `include/linux/sched.h`). Once its memory is gone, even its own user may not
+/// read it (`task_dump_owner`, `fs/proc/base.c`).
 const PF_EXITING: u64 = 0x0000_0004;
 /// The task is a kernel thread (`PF_KTHREAD`, likewise): it has no descriptors.
 const PF_KTHREAD: u64 = 0x0020_0000;
 
-/// Does `/proc/PID/stat` tell a kernel thread, or a process that is ending or has ended? A dead
-/// first thread with others alive does not count as that.
+/// True if `/proc/PID/stat` is of a kernel thread, or of a process that is ending or has ended. A process whose
+/// first thread alone has ended does not count.
 pub(super) fn cannot_hold_sockets(stat: &[u8]) -> bool {
     let Some((state, flags, threads)) = state_flags_threads(stat) else {
         return false;
@@ -15,8 +15,7 @@ pub(super) fn cannot_hold_sockets(stat: &[u8]) -> bool {
     flags & PF_KTHREAD != 0 || (ends(state, flags) && threads <= 1)
 }
 
-/// Does `/proc/PID/stat` tell of a first thread that is ending, or has ended? Nothing tells of one that
-/// is gone.
+/// True if `/proc/PID/stat` is of a first thread that is ending or has ended, or is empty because it is gone.
 pub fn is_ending(stat: &[u8]) -> bool {
     state_flags_threads(stat).is_none_or(|(state, flags, _)| ends(state, flags))
 }
@@ -25,14 +24,14 @@ fn ends(state: &[u8], flags: u64) -> bool {
     flags & PF_EXITING != 0 || matches!(state, b"Z" | b"X")
 }
 
-/// Does `/proc/PID/stat` tell a kernel thread?
+/// True if `/proc/PID/stat` is of a kernel thread.
 pub fn is_kernel_thread(stat: &[u8]) -> bool {
     state_flags_threads(stat).is_some_and(|(_, flags, _)| flags & PF_KTHREAD != 0)
 }
 
 /// The fields of `proc_pid_stat(5)` from the third on.
 fn fields(stat: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
-    // The name before it may hold anything, blanks and parentheses included.
+    // The name before them may contain blanks and parentheses.
     let end = stat.iter().rposition(|byte| *byte == b')')?;
     let fields = stat.get(end + 1..).unwrap_or_default();
     let fields = fields.split(u8::is_ascii_whitespace);
@@ -48,7 +47,7 @@ fn state_flags_threads(stat: &[u8]) -> Option<(&[u8], u64, u64)> {
     Some((state, flags, threads))
 }
 
-/// Field 2 (`comm`), which may hold anything, parentheses too.
+/// Field 2 (`comm`), which may contain parentheses.
 pub fn comm(stat: &[u8]) -> &[u8] {
     let begin = stat.iter().position(|byte| *byte == b'(');
     let end = stat.iter().rposition(|byte| *byte == b')');
@@ -58,19 +57,18 @@ pub fn comm(stat: &[u8]) -> &[u8] {
     comm.unwrap_or_default()
 }
 
-/// Field 4 (`ppid`) of `proc_pid_stat(5)`; `None` = it has none here.
+/// Field 4 (`ppid`) of `proc_pid_stat(5)`; `None` if there is no parent in this PID namespace.
 pub fn parent(stat: &[u8]) -> Option<u32> {
     let parent = fields(stat)?.nth(1).and_then(decimal)?;
     u32::try_from(parent).ok().filter(|pid| *pid != 0)
 }
 
-/// Field 22 (`starttime`) of `proc_pid_stat(5)`: when the process started, in ticks since the system
-/// did.
+/// Field 22 (`starttime`) of `proc_pid_stat(5)`: start of the process, in ticks since boot.
 pub fn start_ticks(stat: &[u8]) -> Option<u64> {
     fields(stat)?.nth(19).and_then(decimal)
 }
 
-/// Digits and nothing else.
+/// Parses digits only.
 pub(super) fn decimal(text: &[u8]) -> Option<u64> {
     let with = |value: u64, byte: &u8| {
         let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;

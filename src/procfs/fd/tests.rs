@@ -22,13 +22,13 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// Nobody can tell who shares descriptors.
+/// Sharing is unknown.
 const ALL: Threads<'static> = Threads::All(&|_, _| false);
 
-/// All threads of a process share them.
+/// All threads of a process share descriptors.
 const SHARED: Threads<'static> = Threads::All(&|_, _| true);
 
-/// A process of a copy of /proc.
+/// Makes a process in a copy of /proc.
 fn process(root: &Path, pid: u32, stat: &str, links: &[(&str, &str)]) {
     let directory = root.join(pid.to_string()).join("fd");
     fs::create_dir_all(&directory).unwrap();
@@ -183,7 +183,7 @@ fn unreadable_processes_are_counted_once_each() {
     assert_eq!(sorted(found), [(2, 4, 3)]);
 }
 
-/// One process that refuses, a kernel thread and a zombie that do too, and one that can be read.
+/// A process that cannot be read, a kernel thread and a zombie likewise, and one that can.
 struct Refusing(tempfile::TempDir);
 
 impl Refusing {
@@ -209,13 +209,13 @@ impl Refusing {
 }
 
 impl Drop for Refusing {
-    /// What cannot be read cannot be removed.
+    /// Makes everything readable again: otherwise it cannot be removed.
     fn drop(&mut self) {
         let _ = self.permit(0o700);
     }
 }
 
-/// Root can read everything: the same test again as nobody.
+/// Runs the test again as nobody, because root can read everything.
 fn as_another_user(test: &str) {
     let name = format!("procfs::fd::tests::{test}");
     let program = tempfile::tempdir().unwrap();
@@ -357,7 +357,7 @@ fn what_is_told_is_not_read_and_the_rest_is() {
     }
     let held = |inode, pid, fd| Descriptor { inode, pid, fd };
     let found = walk_rest(root.path(), ALL, || {
-        // One that has just started, too, which the walk then meets.
+        // A process that has just started, too, which the walk then finds.
         process(
             root.path(),
             10,

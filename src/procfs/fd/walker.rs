@@ -1,4 +1,4 @@
-//! One process after another, on several threads.
+//! Reads the descriptors of processes, on several threads.
 
 use std::iter::once;
 use std::mem::MaybeUninit;
@@ -17,18 +17,18 @@ use super::stat::{cannot_hold_sockets, decimal, parent};
 use super::{Descriptor, Ring, Threads, Unreadable, Walk};
 use crate::procfs::file;
 
-/// Where the link of a ring leads.
+/// The target of an `io_uring` descriptor's link.
 pub(super) const IO_URING: &[u8] = b"anon_inode:[io_uring]";
 
 const MOST_THREADS: usize = 4;
-/// How many processes make a thread worth its start.
+/// Processes that justify one more thread.
 const PROCESSES_PER_THREAD: usize = 64;
-/// Directory entries are read into this many bytes, about 1,300 of them a call.
+/// Buffer for directory entries, about 1,300 in each call.
 const DIRECTORY_BUFFER: usize = 32 * 1024;
-/// Longer than the longest `socket:[18446744073709551615]`; other links may be cut.
+/// Longer than any `socket:[18446744073709551615]`; other links may be truncated.
 const LINK_BUFFER: usize = 64;
 
-/// Spreads the processes over threads: each takes the next one that nobody has taken.
+/// Distributes processes over threads; each thread takes the next one that is free.
 pub(super) fn spread(
     root: BorrowedFd<'_>,
     pids: &[u32],
@@ -48,7 +48,7 @@ pub(super) fn spread(
         walker.found
     };
     thread::scope(|scope| {
-        // A thread that cannot be had leaves its share to the others.
+        // If a thread cannot start, the others do its share.
         let started: Vec<_> = (0..helpers)
             .filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
             .collect();
@@ -61,20 +61,20 @@ pub(super) fn spread(
     })
 }
 
-/// What became of one directory of descriptors.
+/// The result of reading one directory of descriptors.
 #[derive(PartialEq, Eq)]
 enum Listing {
-    /// It had entries, all of them could be read.
+    /// It had entries, and all could be read.
     Read,
-    /// It had none: no descriptors, or not those of this thread.
+    /// It was empty: no descriptors, or this thread has none.
     Empty,
     /// The process is gone.
     Gone,
-    /// It, or an entry of it, could not be read.
+    /// It, or one of its entries, could not be read.
     Failed(Errno),
 }
 
-/// One thread's part of the walk.
+/// One thread's share of the work.
 pub(super) struct Walker<'a> {
     root: BorrowedFd<'a>,
     pub(super) found: Walk,
@@ -90,8 +90,8 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// A process whose first thread has ended shows its descriptors at the others only, and to its
-    /// user it refuses those of the first.
+    /// Reads a process. If its first thread has ended, only its other threads show the descriptors; for the first the
+    /// kernel refuses even the process's own user.
     pub(super) fn process(&mut self, pid: u32, threads: Threads<'_>) {
         let mut listing = self.descriptors(pid, pid);
         if let (Threads::All(shares), false) = (threads, listing == Listing::Gone) {
@@ -159,7 +159,7 @@ impl<'a> Walker<'a> {
                         self.found.namespaces.extend(open);
                     }
                 },
-                // Closed meanwhile. One that is no link, in a copy of /proc, tells nothing.
+                // Closed meanwhile. In a copy of /proc an entry that is no link is ignored.
                 Err(Errno::NOENT | Errno::SRCH) => {}
                 Err(cause) => listing = Listing::Failed(cause),
             }
@@ -167,15 +167,15 @@ impl<'a> Walker<'a> {
         listing
     }
 
-    /// A copy of /proc may have a process without its files.
+    /// True if the folder exists: a copy of /proc may have a process without its files.
     fn is_there(&self, folder: &str) -> bool {
         let stat = statat(self.root, folder, AtFlags::empty());
         stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir())
     }
 
-    /// Kernel threads and the dead have no descriptors, readable or not. A process that has gone
-    /// since its directory was opened refuses, too: the kernel says `EACCES` then
-    /// (`proc_fd_access_allowed`, `fs/proc/base.c`), and only this tells the difference.
+    /// Records a process that could not be read, unless it cannot hold sockets: kernel threads and dead processes have
+    /// no descriptors. If a process ends after its directory was opened, the kernel reports `EACCES`
+    /// (`proc_fd_access_allowed`, `fs/proc/base.c`); only `stat` shows the difference.
     pub(super) fn note_unreadable(&mut self, pid: u32, cause: Errno) {
         let mut text = [0; 1024];
         let stat = file::start(self.root, format!("{pid}/stat"), &mut text);
@@ -190,7 +190,7 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// Every thread but the first of the process with this directory below `at`; none in a copy without them.
+/// Every thread but the first of a process, by its directory below `at`; none in a copy without threads.
 ///
 /// # Errors
 ///
@@ -198,8 +198,8 @@ impl<'a> Walker<'a> {
 pub fn other_threads(at: BorrowedFd<'_>, process: &str, pid: u32) -> rustix::io::Result<Vec<u32>> {
     let task = format!("{process}/task");
     let listed = || {
-        // Three links and one for each further thread (`proc_task_getattr`, `fs/proc/base.c`). Where
-        // there is one link only, a file system does not count them.
+        // Three links, and one for each further thread (`proc_task_getattr`, `fs/proc/base.c`). A single link means
+        // that the file system does not count them.
         if matches!(statat(at, &task, AtFlags::empty())?.st_nlink, 2 | 3) {
             return Ok(Vec::new());
         }
@@ -213,7 +213,7 @@ pub fn other_threads(at: BorrowedFd<'_>, process: &str, pid: u32) -> rustix::io:
     }
 }
 
-/// Which threads of a process have one of these descriptors of it, each with them, ascending.
+/// The threads of a process that have one of these descriptors, each with their numbers, ascending.
 pub fn threads_of(root: &Path, held: &[Descriptor]) -> Vec<(u32, Vec<u32>)> {
     let (Some(first), Ok(root)) = (held.first(), open_directory(CWD, root)) else {
         return Vec::new();
@@ -236,7 +236,7 @@ pub fn threads_of(root: &Path, held: &[Descriptor]) -> Vec<(u32, Vec<u32>)> {
     found
 }
 
-/// Where a thread of a process has this, below the root.
+/// The path of a thread's file, relative to the root.
 pub(super) fn task(pid: u32, thread: u32, name: &str) -> String {
     if pid == thread {
         format!("{pid}/{name}")
@@ -268,7 +268,7 @@ pub(super) fn open_directory(at: impl AsFd, path: impl Arg) -> rustix::io::Resul
     openat(at, path, flags, Mode::empty())
 }
 
-/// The numeric names in a directory, ascending: processes, or threads of one.
+/// The numeric names in a directory, ascending: processes, or threads.
 pub(super) fn numbers_in(directory: impl AsFd) -> rustix::io::Result<Vec<u32>> {
     let mut buffer = Vec::with_capacity(DIRECTORY_BUFFER);
     let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());

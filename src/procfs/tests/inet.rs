@@ -1,4 +1,4 @@
-//! What a line of an IP table says.
+//! Lines of IP tables.
 
 use super::samples::*;
 use super::{changed, refusal, row};

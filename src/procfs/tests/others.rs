@@ -1,4 +1,4 @@
-//! What a line of the unix, packet and netlink tables says, and what all tables share.
+//! Lines of the unix, packet and netlink tables, and rules for all tables.
 
 use super::super::{bucket_of, is_header};
 use super::samples::*;

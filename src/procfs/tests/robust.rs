@@ -1,4 +1,4 @@
-//! Lines that the kernel never writes.
+//! Malformed lines.
 
 use proptest::prelude::*;
 
@@ -7,8 +7,8 @@ use super::samples::*;
 use super::{decoded, row};
 use crate::model::{Protocol, Socket, Table};
 
-/// The index of the column in which a byte lies; `None` between columns. A path and all behind it
-/// is column 7.
+/// The index of the column that holds a byte; `None` between columns. A path and everything after it is
+/// column 7.
 fn column_of(line: &[u8], at: usize, table: Table) -> Option<usize> {
     let before = &line[..at];
     let begins = |i: &usize| before[*i] != b' ' && (*i == 0 || before[*i - 1] == b' ');
@@ -21,7 +21,7 @@ fn column_of(line: &[u8], at: usize, table: Table) -> Option<usize> {
     (line[at] != b' ').then_some(column)
 }
 
-/// Columns that say what a row is about: its own end, the other end, and the rest.
+/// Columns of the local end, the peer, and the rest.
 fn columns(table: Table) -> [&'static [usize]; 3] {
     match table.protocol {
         Protocol::Unix => [&[7], &[], &[3, 4, 5]],
@@ -61,7 +61,7 @@ fn changed_byte_changes_its_own_column_or_ends_the_row() {
                 bad[at] = byte;
                 let what = format!("byte {at} of {:?}", line.escape_ascii().to_string());
                 if let Ok(is) = decoded(table, &bad) {
-                    // A minus belongs to the number behind it.
+                    // A minus belongs to the number after it.
                     let is_sign = byte == b'-' && line[at] == b' ' && at + 1 < line.len();
                     let at = if is_sign { at + 1 } else { at };
                     assert_alike(&was, &is, column_of(line, at, table), &what);

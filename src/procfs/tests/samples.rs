@@ -86,7 +86,7 @@ pub(super) const NETLINK: Sample = (TABLE_NETLINK, b"0000000069f19906 0   340031
 #[rustfmt::skip]
 pub(super) const NETLINK_KERNEL: Sample = (TABLE_NETLINK, b"00000000ed70b2a7 4   0          00000000 0        0        0     2        0        21933   ");
 
-/// All of them.
+/// All samples.
 pub(super) const SAMPLES: &[Sample] = &[
     LISTEN,
     TIME_WAIT,

@@ -1,4 +1,4 @@
-//! What a kernel said about real sockets, cut and changed (`tests/fixtures`, little endian).
+//! Replies of a kernel for real sockets, truncated and altered (`tests/fixtures`, little endian).
 #![cfg(target_endian = "little")]
 
 use super::super::{Body, Messages, decode, table_of};
@@ -52,7 +52,7 @@ fixtures! {
     xdp "families/xdp.bin" 2
 }
 
-/// The sockets in a datagram, each with the byte at which its message begins.
+/// The sockets in a datagram, each with the offset of its message.
 fn rows(bytes: &[u8]) -> Vec<(usize, Socket)> {
     let mut rows = Vec::new();
     for message in Messages::new(bytes).flatten() {
@@ -90,7 +90,7 @@ fn assert_changes(bytes: &[u8]) {
             changed[at] = byte;
             let found = rows(&changed);
             assert!(found.len() <= whole.len(), "byte {at} = {byte}");
-            // The message in which the changed byte lies.
+            // The message that holds the changed byte.
             let own = whole
                 .iter()
                 .map(|(begin, _)| *begin)
@@ -117,7 +117,7 @@ fn assert_short_replies(bytes: &[u8]) {
         for length in 0..payload.len() {
             let mut socket = scratch();
             if decode(table.protocol, &payload[..length], &mut socket).is_ok() {
-                // What stands in the fixed part; the attributes come behind it.
+                // Fields of the fixed header; attributes follow it.
                 assert_eq!(socket.state, whole.state, "{length} bytes");
                 assert_eq!(socket.inode, whole.inode, "{length} bytes");
                 assert_eq!(socket.cookie, whole.cookie, "{length} bytes");

@@ -3,12 +3,12 @@
 use super::*;
 use crate::model::Info;
 
-/// A TCP socket with these attributes.
+/// A TCP socket with the given attributes.
 fn with(attributes: &[Vec<u8>]) -> Socket {
     decoded(Protocol::Tcp, &[inet(1), attributes.concat()].concat())
 }
 
-/// What is known of a structure.
+/// The known fields of a structure.
 fn known(info: Option<Info<'_>>) -> Vec<(&'static str, u64)> {
     let fields = info.map_or(&[][..], |info| info.structure.fields());
     let known = fields
@@ -25,7 +25,7 @@ fn of(socket: &Socket, structure: Structure) -> Vec<(&'static str, u64)> {
 fn options_are_known_as_far_as_they_were_asked_for_and_sent() {
     let flags = attribute(22, &[0b0011_1101, 0b0000_0101]);
     let tos = attribute(5, &[255]);
-    // They come unasked.
+    // Sent unrequested.
     let unasked = with(std::slice::from_ref(&flags));
     assert_eq!(unasked.info(Structure::SocketOptions), None);
     let before_5_10 = with(std::slice::from_ref(&tos));

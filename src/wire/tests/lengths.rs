@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::Memory;
 
-/// `tcp_info` or `mptcp_info` of so many different bytes in a reply.
+/// The fields of a `tcp_info` or `mptcp_info` of `length` different bytes.
 fn info(protocol: Protocol, length: usize) -> Vec<(&'static str, Option<u64>)> {
     let value: Vec<u8> = (1..=250).cycle().take(length).collect();
     let mut bytes = inet(1);

@@ -1,4 +1,4 @@
-//! What the kernel is asked.
+//! Requests, byte by byte.
 
 use std::net::SocketAddr;
 
