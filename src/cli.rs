@@ -1,4 +1,4 @@
-//! The command line: what was typed, and what it means on this terminal.
+//! The command line: its arguments, and what they mean on this terminal.
 
 mod as_netstat;
 mod clashes;
@@ -40,28 +40,28 @@ use crate::query::{Ask, Count, Killing, OpenOutput, Query, Watching};
 use crate::render::{Color, Engine};
 use words::{FormatWord, Listed, OrAuto};
 
-/// What the program finds about its surroundings.
+/// The environment of the program.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Terminal {
-    /// Columns of the terminal on standard output; `None` = it is none, or does not say.
+    /// Columns of the terminal on standard output; `None` = not a terminal, or unknown.
     pub width: Option<u16>,
-    /// Standard output is a terminal.
+    /// True if standard output is a terminal.
     pub is_terminal: bool,
-    /// `NO_COLOR` is set, or the terminal is dumb.
+    /// True if `NO_COLOR` is set, or the terminal is dumb.
     pub no_color: bool,
-    /// The locale is UTF-8.
+    /// True if the locale is UTF-8.
     pub utf8: bool,
-    /// Its lines.
+    /// Lines of the terminal.
     pub height: Option<u16>,
-    /// Finds out where it is, for the time of day; `None` = UTC.
+    /// Reads the time zone; `None` = UTC.
     pub zone: Option<fn() -> TimeZone>,
-    /// Takes it for a view; `None` = it is none, or a dumb one.
+    /// Opens the terminal for a view; `None` = not a terminal, or a dumb one.
     pub console: Option<OpenConsole>,
-    /// The standard output, terminal or not.
+    /// Opens standard output, terminal or not.
     pub output: Option<OpenOutput>,
-    /// Asks a question on it; `None` = nobody would answer.
+    /// Asks the user a question; `None` = nobody would answer.
     pub ask: Option<Ask>,
-    /// Finds the connection of the `ssh` session: its own end and the peer's.
+    /// Finds the connection of the `ssh` session: the local endpoint and the peer's.
     pub ssh: Option<fn() -> Option<[SocketAddr; 2]>>,
 }
 
@@ -70,25 +70,25 @@ pub struct Terminal {
 pub enum Command {
     /// List sockets.
     List(Box<Query>),
-    /// List them again and again.
+    /// List them repeatedly.
     Repeat(Box<Repeating>),
     /// Show events.
     Watch(Box<Watching>),
-    /// End sockets.
+    /// Destroy sockets.
     Kill(Box<Killing>),
     /// List sockets as `netstat` does.
     Netstat(Box<Netstat>),
     /// Show sockets as they are destroyed, as `ss -E` does.
     Destroyed(Box<Query>, Option<OpenOutput>),
-    /// Count sockets as `ss -s` does, and list them if so.
+    /// Count sockets as `ss -s` does; list them too if true.
     Sockstat(Box<Query>, bool),
     /// Print a text: help, version, completions, explanations.
     Print(String),
-    /// Say on the standard error why nothing is done, and end so.
+    /// Print to standard error why nothing is done, and exit.
     Refuse(String, Verdict),
 }
 
-/// The name that messages begin with: that of the program, or `netstat` or `ss` if it was called so.
+/// The name at the start of messages: `lsock`, or `netstat` or `ss` if called by that name.
 pub fn program(arguments: &[OsString]) -> &'static str {
     let called = arguments.first().map(Path::new).and_then(Path::file_name);
     let mut others = [netstat::NAME, ss::NAME].into_iter();
@@ -96,7 +96,7 @@ pub fn program(arguments: &[OsString]) -> &'static str {
     other.unwrap_or("lsock")
 }
 
-/// The command line as it is typed.
+/// The command line as typed.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "lsock", version, about = help::ABOUT, long_about = None, after_help = help::AFTER, styles = Styles::plain())]
 #[command(
@@ -346,11 +346,11 @@ struct Typed {
     completions: Option<Shell>,
 }
 
-/// Reads the command line.
+/// Parses the command line.
 ///
 /// # Errors
 ///
-/// [`Error::Usage`] when it asks for what does not exist or does not go together.
+/// [`Error::Usage`] if an argument does not exist, or some cannot be combined.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     terminal: Terminal,
@@ -417,13 +417,13 @@ impl Typed {
     }
 }
 
-/// What belongs to the options that are given.
+/// The values of the options that are given.
 fn given<T>(options: impl IntoIterator<Item = (bool, T)>) -> impl Iterator<Item = T> {
     let given = options.into_iter().filter(|(given, _)| *given);
     given.map(|(_, what)| what)
 }
 
-/// Does a locale, `de_DE.UTF-8`, write text in UTF-8?
+/// True if a locale like `de_DE.UTF-8` encodes text in UTF-8.
 pub fn is_utf8(locale: &OsStr) -> bool {
     let locale = locale.to_string_lossy().to_ascii_lowercase();
     let codeset = locale.split_once('.').map_or("", |(_, codeset)| codeset);
@@ -432,7 +432,7 @@ pub fn is_utf8(locale: &OsStr) -> bool {
 }
 
 fn completions(shell: Shell) -> String {
-    // For the shell, the words that a filter can begin with, and `help`, are the values to choose from.
+    // The shell completes the first words of filters, and `help`.
     let help = std::iter::once("help".to_owned());
     let words: Vec<String> = filter::words().into_iter().chain(help).collect();
     let choice = PossibleValuesParser::new(&words);
@@ -444,14 +444,14 @@ fn completions(shell: Shell) -> String {
     clap_complete::generate(shell, &mut definition, "lsock", &mut text);
     let mut text = String::from_utf8_lossy(&text).into_owned();
     if shell == Shell::Fish {
-        // Its generator leaves out values that belong to no option.
+        // The generator for fish omits values that belong to no option.
         let line = format!("complete -c lsock -f -a '{}'\n", words.join(" "));
         text.push_str(&line);
     }
     text
 }
 
-/// The definition of the command line, for what must agree with it.
+/// The definition of the command line, for texts and tests that must agree with it.
 pub fn definition() -> clap::Command {
     help::under_headings(Typed::command())
 }

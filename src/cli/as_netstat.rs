@@ -1,5 +1,4 @@
-//! `--format netstat` with the program's own options: the lines are those of `netstat`, what the options
-//! mean is not.
+//! `--format netstat`: the lines of `netstat` with the options of `lsock`.
 
 use super::Terminal;
 use super::netstat::lines;
@@ -22,7 +21,7 @@ const fn is_listed(protocol: Protocol) -> bool {
     )
 }
 
-/// Refuses protocols that were named by themselves and have no lines.
+/// Refuses protocols named alone that `netstat` has no lines for.
 pub(super) fn check_listed(tables: &Tables) -> Result<(), Error> {
     let mut named = tables.alone.iter();
     match named.find(|protocol| !is_listed(**protocol)) {
@@ -67,7 +66,7 @@ fn sections(query: &Query) -> &'static [Section] {
     }
 }
 
-/// Does `/proc/net` tell all that the filter asks for?
+/// True if `/proc/net` has everything the filter needs.
 fn is_in_files(query: &Query) -> bool {
     let mut rules = query.tables.iter().map(|table| query.rule(*table));
     rules.all(|rule| rule.unknowable(Source::Procfs).is_empty())

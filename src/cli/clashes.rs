@@ -1,11 +1,11 @@
-//! Options that do not go together.
+//! Options that cannot be combined.
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches};
 
 use crate::error::Error;
 
-/// An option, others that do not go with it, or one without which it means nothing, and what is said then.
+/// An option, other options that conflict with it or one that it requires, and the message.
 fn clashes() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     let lines = include_str!("clashes.txt").lines();
     lines.filter_map(|line| {
@@ -15,7 +15,7 @@ fn clashes() -> impl Iterator<Item = (&'static str, &'static str, &'static str)>
     })
 }
 
-/// Refuses options that do not go together, or mean nothing alone.
+/// Refuses options that conflict, or lack one that they require.
 pub(super) fn check(given: &ArgMatches, definition: &clap::Command) -> Result<(), Error> {
     let is_given = |typed: &str| {
         let (option, value) = typed.split_once(' ').unwrap_or((typed, ""));

@@ -1,4 +1,4 @@
-//! `-E`: what its options mean, and which do not go with it.
+//! Options of `-E`.
 
 use jiff::tz::TimeZone;
 
@@ -20,13 +20,13 @@ impl Typed {
                 return Err(wrong("--by", other, why));
             }
         };
-        // Whose the ends are is a part of the drawing.
+        // The drawing shows the processes of both ends.
         self.processes |= u8::from(grouping == Grouping::Pair);
         let height = terminal.height;
-        // A file has no reader that leaves.
+        // The reader of a file does not leave, as that of a pipe may.
         let output = terminal.output.filter(|_| self.output.is_none());
         let mut query = self.query(terminal)?;
-        // Found out where it is shown only: that reads many files.
+        // Read only if shown, because it opens many files.
         let zone = terminal.zone.filter(|_| query.format == Format::Table);
         let zone = zone.map_or(TimeZone::UTC, |find| find());
         if grouping != Grouping::None && !query.format.groups_events() {

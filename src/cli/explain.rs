@@ -1,4 +1,4 @@
-//! `--explain`: a state in words.
+//! `--explain`: explanations of states.
 
 use super::Terminal;
 use crate::error::Error;
@@ -6,7 +6,7 @@ use crate::model::{EXPLANATIONS, State};
 use crate::render::push_explanation;
 use crate::text::{escape, nearest};
 
-/// Every word that can be explained, as completions offer them.
+/// Every word that can be explained, for completions.
 pub(super) fn words() -> Vec<String> {
     let states = EXPLANATIONS
         .iter()
@@ -15,7 +15,7 @@ pub(super) fn words() -> Vec<String> {
     std::iter::once("all".to_owned()).chain(names).collect()
 }
 
-/// What is to be said of a state, or of `all`.
+/// The explanation of a state, or of `all`.
 pub(super) fn explain(word: &str, terminal: Terminal) -> Result<String, Error> {
     let width = terminal.width.map_or(usize::MAX, usize::from);
     let mut out = String::new();

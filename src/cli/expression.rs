@@ -1,4 +1,4 @@
-//! The text of a filter, as words and in a file.
+//! Reads the text of a filter from arguments or a file.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -9,10 +9,10 @@ use std::path::Path;
 use crate::error::Error;
 use crate::text::escape;
 
-/// The longest filter that is read from a file.
+/// The largest filter file, in bytes.
 const LONGEST_FILTER: u64 = 1 << 20;
 
-/// The filter in a file, or, of the name `-`, on the standard input. Lines that begin with `#` are remarks.
+/// The filter in a file, or on standard input if it is called `-`. Lines that begin with `#` are comments.
 pub(super) fn filter_in(path: &Path) -> Result<String, Error> {
     let from = if path == Path::new("-") {
         Path::new("/dev/stdin")

@@ -1,4 +1,4 @@
-//! Which protocols, versions of IP and types of socket are listed, by options and words of `-A`.
+//! Selects protocols, IP versions and socket types from options and words of `-A`.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +43,7 @@ impl Typed {
         tables
     }
 
-    /// Those of a type, where not every one of a protocol is listed.
+    /// A filter for socket types, if not all of a protocol are listed.
     pub(super) fn types(&self, tables: &Tables) -> Result<Expr, Error> {
         if self.family.iter().any(|(is_added, _)| !is_added) && !tables.are_named() {
             let text = "-A leaves out all that it lists";
@@ -78,7 +78,7 @@ impl Typed {
     }
 }
 
-/// The types of a protocol that have names of their own.
+/// The socket types of a protocol that have names.
 fn types_of(protocol: Protocol) -> impl Iterator<Item = SocketType> {
     let all = kinds().filter(move |(_, _, of, _)| *of == protocol);
     all.map(|(.., kind)| kind)
@@ -103,7 +103,7 @@ fn add(tables: &mut Tables, named: Named) {
     }
 }
 
-/// Of nothing that was named, something is left out of the default.
+/// Removes from the selection, or from the default if nothing was added.
 fn remove(tables: &mut Tables, named: Named) {
     match named {
         Named::All => tables.protocols.clear(),
@@ -132,7 +132,7 @@ fn remove(tables: &mut Tables, named: Named) {
     }
 }
 
-/// A drawing shows TCP alone.
+/// Refuses a drawing without TCP: it shows no other protocol.
 pub(super) fn check_drawn(format: Format, tables: &[Table]) -> Result<(), Error> {
     if format != Format::Svg || tables.iter().any(|table| table.protocol == Protocol::Tcp) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Lists of fields: `--columns`, `--sort`, and what they make necessary.
+//! Lists of fields: `--columns` and `--sort`, and the lookups they need.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::render::{Format, Order, SortKey};
 use crate::text::{escape, nearest};
 
 pub(super) struct FieldNeeds {
-    /// Those that were named, as columns or sort keys: a costly one is then wished for.
+    /// Costs of fields named as columns or sort keys, and so wanted even if expensive.
     pub(super) named: BTreeSet<Cost>,
     pub(super) shown: BTreeSet<Cost>,
     pub(super) filter: BTreeSet<Cost>,
@@ -42,24 +42,24 @@ impl FieldNeeds {
         }
     }
 
-    /// True if this is to be paid: for what was named, or for the filter.
+    /// True if a named field or the filter needs it.
     pub(super) fn has(&self, cost: Cost) -> bool {
         self.named.contains(&cost) || self.filter.contains(&cost)
     }
 
-    /// The same for all that is shown.
+    /// True if a shown field or the filter needs it.
     pub(super) fn shows(&self, cost: Cost) -> bool {
         self.shown.contains(&cost) || self.filter.contains(&cost)
     }
 }
 
 impl Typed {
-    /// Are sockets shown in a page of counts?
+    /// True if a page of counts also lists sockets.
     pub(super) fn is_page(&self) -> bool {
         self.summary && self.format == Some(FormatWord::Own(Format::Html))
     }
 
-    /// Their columns. A recording has no processes.
+    /// The columns of the page. A recording has no processes.
     pub(super) fn page_columns(&self) -> String {
         let netns = if self.netns.is_empty() { "" } else { "netns," };
         let owners = match self.replay {
@@ -71,7 +71,7 @@ impl Typed {
 }
 
 impl Typed {
-    /// Refuses the fields of `-K` and `-c` where these are not asked for.
+    /// Refuses the fields of `-K` and `-c` without these options.
     pub(super) fn check_result<'f>(
         &self,
         chosen: impl Iterator<Item = &'f Field>,
@@ -92,9 +92,9 @@ impl Typed {
     }
 }
 
-/// The field of a word, among the sockets of these tables.
+/// The field that a word names, for the sockets of these tables.
 fn column(name: &str, tables: &[Table]) -> Result<Field, Error> {
-    // A title of a listing is a name too.
+    // A column title is a name too.
     let lower = name.to_ascii_lowercase();
     let shown = escape(name.as_bytes());
     Field::column(&lower, tables).map_err(|unknown| {
@@ -131,7 +131,7 @@ pub(super) fn columns(list: &str, tables: &[Table]) -> Result<Vec<Field>, Error>
     Ok(columns)
 }
 
-/// The order that `--sort` asks for; without it, on a terminal, one for reading.
+/// The order given by `--sort`; by default, on a terminal, one for reading.
 pub(super) fn order(
     sort: Option<&str>,
     is_for_reading: bool,

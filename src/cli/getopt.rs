@@ -1,4 +1,4 @@
-//! `getopt_long(3)` of the C library.
+//! Option parsing like `getopt_long(3)` of the C library.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -9,30 +9,30 @@ use crate::text::escape;
 /// The options of a program.
 pub(super) struct Options {
     pub(super) letters: &'static [u8],
-    /// Letters that take an argument.
+    /// Letters of options with an argument.
     pub(super) with_argument: &'static [u8],
-    /// Long options, each with its letter, some of which exist here alone. An ambiguous abbreviation lists its
-    /// candidates in this order.
+    /// Long options with their letters; some exist only here. An ambiguous abbreviation lists its candidates
+    /// in this order.
     pub(super) long: &'static str,
 }
 
-/// Stands for the letter of a long option that is an argument of `-A`.
+/// The letter of long options that mean an argument of `-A`.
 const ARGUMENT: &str = "=";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Given {
     Letter(u8),
-    /// A letter with its argument.
+    /// An option and its argument.
     Argument(u8, Vec<u8>),
-    /// No option.
+    /// An argument that is not an option.
     Word(Vec<u8>),
 }
 
 type Words<'w> = &'w mut dyn Iterator<Item = Vec<u8>>;
 
 impl Options {
-    /// Reads a command line without the program's name: lends each option and every other word, or what is wrong
-    /// with it in the words of the C library, until one is the end.
+    /// Parses a command line without the program's name. Calls back with each option, other word, or error
+    /// message of the C library, until that returns an error.
     pub(super) fn read<E>(
         &self,
         words: impl IntoIterator<Item = OsString>,
@@ -96,8 +96,8 @@ impl Options {
         }
     }
 
-    /// The option of this name, or the one whose name begins so. All arguments of `-A` are one option to the C
-    /// library: of these the first is meant.
+    /// The option with this name, or the one it abbreviates. The C library takes all arguments of `-A` as one
+    /// option; the first of them counts.
     fn meant(&self, name: &[u8], word: &[u8]) -> Result<(&'static str, &'static str), String> {
         let mut long = self.long.split(' ');
         let long = std::iter::from_fn(|| long.next().zip(long.next()));

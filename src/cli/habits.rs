@@ -1,5 +1,4 @@
-//! What people type who come from ss, netstat or lsof: one line that says what to write here, or which tool
-//! does it.
+//! Hints for users of ss, netstat and lsof: what to type instead, or which tool to use.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
@@ -8,7 +7,7 @@ use crate::text::escape;
 
 const ELSEWHERE: &str = include_str!("habits/elsewhere.txt");
 
-/// What to write for an option, or a field, that this program does not have.
+/// The replacement for an option or a field that `lsock` does not have.
 pub(super) fn elsewhere(word: &str) -> Option<&'static str> {
     let name = word.split('=').next()?;
     let mut lines = ELSEWHERE.lines().filter_map(|line| line.split_once("  "));
@@ -16,7 +15,7 @@ pub(super) fn elsewhere(word: &str) -> Option<&'static str> {
     Some(text)
 }
 
-/// Words that ss and netstat take for `-A`, and what lists these sockets.
+/// The replacement for a word of `-A` in ss and netstat.
 pub(super) fn family(word: &str) -> Option<String> {
     match word {
         "dccp" => Some(format!("ss -A {word}")),
@@ -27,7 +26,7 @@ pub(super) fn family(word: &str) -> Option<String> {
     }
 }
 
-/// What was meant by a word behind an option that takes none: `-u root`, `+D /tmp`, `/run/app.sock`.
+/// The replacement for a word after an option without a value: `-u root`, `+D /tmp`, `/run/app.sock`.
 pub(super) fn behind(arguments: &[OsString]) -> Option<String> {
     let words: Vec<String> = arguments
         .iter()
@@ -63,7 +62,7 @@ pub(super) fn behind(arguments: &[OsString]) -> Option<String> {
     })
 }
 
-/// What was meant by `-i :80`, which means something here too.
+/// The replacement for `-i :80`, which is also valid here.
 pub(super) fn as_lsof(arguments: &[OsString]) -> Option<String> {
     let mut words = arguments.iter().skip(1).map(|word| word.to_string_lossy());
     let is_it = |word: &str| match word.strip_prefix('-') {
@@ -73,7 +72,7 @@ pub(super) fn as_lsof(arguments: &[OsString]) -> Option<String> {
     words.all(|word| is_it(&word)).then(|| behind(arguments))?
 }
 
-/// What was meant by what hangs on an option that takes none: `-p1234`, `-i:80`, `-sTCP:LISTEN`.
+/// The replacement for a value attached to an option without one: `-p1234`, `-i:80`, `-sTCP:LISTEN`.
 pub(super) fn glued(arguments: &[OsString]) -> Option<String> {
     arguments.iter().skip(1).find_map(|argument| {
         let argument = escape(argument.as_bytes());
@@ -89,7 +88,7 @@ pub(super) fn glued(arguments: &[OsString]) -> Option<String> {
     })
 }
 
-/// What lsof, and ss of some options, take behind an option that takes nothing here.
+/// The replacement for a value that lsof or ss takes after an option that has none here.
 fn habit(letter: char, word: &str) -> Option<String> {
     let list = |field: &str| format!("lsock -ap '{field} {}'", equal(word));
     let (here, what) = match letter {
@@ -130,7 +129,7 @@ fn habit(letter: char, word: &str) -> Option<String> {
     Some(format!("-{letter} {here} here; {what}"))
 }
 
-/// `= a,b`, or `!= a` of what lsof leaves out with `^a`.
+/// `= a,b`, or `!= a` for lsof's `^a`.
 fn equal(word: &str) -> String {
     match word.strip_prefix('^') {
         Some(word) => format!("!= {word}"),
@@ -147,7 +146,7 @@ fn protocol_option(name: &str) -> Option<&'static str> {
     }
 }
 
-/// lsof's `[46][TCP|UDP][@HOST][:PORTS]` as a command line of this program.
+/// Translates lsof's `[46][TCP|UDP][@HOST][:PORTS]` to a command line of `lsock`.
 fn internet(word: &str) -> Option<String> {
     let (kind, port) = match word.rsplit_once(':') {
         Some((kind, port)) if !port.ends_with(']') => (kind, Some(port)),

@@ -1,4 +1,4 @@
-//! Help: `-h`, `--help`, and the pages of the manual with `lsock help`.
+//! Help: `-h`, `--help`, and the manual pages of `lsock help`.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use super::Terminal;
 use crate::error::Error;
 use crate::text::{escape, nearest};
 
-/// Help is not written wider, however wide the terminal is.
+/// The greatest width of help.
 const WIDEST: usize = 100;
 
 pub(super) const ABOUT: &str = "\
@@ -25,7 +25,7 @@ const BRIEF_ABOUT: &str = "Lists the sockets of this machine and their TCP state
 
 const BRIEF_AFTER: &str = include_str!("brief.txt").trim_ascii_end();
 
-/// The arguments that `-h` shows.
+/// The arguments shown by `-h`.
 const BRIEF: [&str; 24] = [
     "tcp",
     "udp",
@@ -53,7 +53,7 @@ const BRIEF: [&str; 24] = [
     "help",
 ];
 
-/// The columns that help may take.
+/// The width of help in columns.
 pub(super) fn width(terminal: Terminal) -> usize {
     let width = terminal.width.map_or(WIDEST, usize::from);
     width.min(WIDEST)
@@ -64,7 +64,7 @@ pub(super) fn is_brief(error: &clap::Error, arguments: &[OsString]) -> bool {
     error.kind() == ErrorKind::DisplayHelp && !arguments.iter().any(|word| word == "--help")
 }
 
-/// What `-h` shows.
+/// The text of `-h`.
 pub(super) fn brief(definition: clap::Command) -> String {
     let mut definition = definition
         .about(BRIEF_ABOUT)
@@ -80,7 +80,7 @@ pub(super) fn brief(definition: clap::Command) -> String {
     definition.render_help().to_string()
 }
 
-/// Puts the arguments below their headings.
+/// Groups the arguments under headings.
 pub(super) fn under_headings(definition: clap::Command) -> clap::Command {
     let mut heading = "";
     definition.mut_args(|argument| {
@@ -88,7 +88,7 @@ pub(super) fn under_headings(definition: clap::Command) -> clap::Command {
         if let Some((_, begins)) = HEADINGS.iter().find(|(first, _)| *first == id) {
             heading = begins;
         }
-        // Their help says what they take.
+        // Their help describes the values.
         let is_told = argument.get_action().takes_values();
         argument
             .hide_possible_values(is_told)
@@ -97,7 +97,7 @@ pub(super) fn under_headings(definition: clap::Command) -> clap::Command {
     })
 }
 
-/// The headings of the help, each with the first argument below it.
+/// The headings of the help, each with its first argument.
 const HEADINGS: [(&str, &str); 7] = [
     ("tcp", "Sockets"),
     ("numeric", "Details"),
@@ -108,7 +108,7 @@ const HEADINGS: [(&str, &str); 7] = [
     ("help", "Other"),
 ];
 
-/// The pages of the manual as `mandoc -T ascii` renders them. `tests/manual.rs` compares them with `man/`;
+/// The manual pages as rendered by `mandoc -T ascii`. `tests/manual.rs` compares them with `man/`;
 /// `LSOCK_BLESS=1` rewrites them.
 const PAGES: [(&str, &str); 12] = [
     ("options", include_str!("../../man/text/options.txt")),
@@ -125,7 +125,7 @@ const PAGES: [(&str, &str); 12] = [
     ("ss", include_str!("../../man/text/ss.txt")),
 ];
 
-/// What `lsock help` and `lsock help TOPIC` print; `None` if the command line is another.
+/// The output of `lsock help` and `lsock help TOPIC`; `None` = another command line.
 pub(super) fn topic(arguments: &[OsString]) -> Option<Result<String, Error>> {
     match arguments {
         [_, help] if help == "help" => Some(Ok(topics())),
@@ -137,7 +137,7 @@ pub(super) fn topic(arguments: &[OsString]) -> Option<Result<String, Error>> {
     }
 }
 
-/// A page by its topic, or by the name of the page.
+/// A page by topic, or by its name.
 fn page(topic: &OsString) -> Result<String, Error> {
     let name = topic.to_string_lossy().to_ascii_lowercase();
     let name = name.strip_prefix("lsock-").unwrap_or(&name);
@@ -155,13 +155,12 @@ fn page(topic: &OsString) -> Result<String, Error> {
     })
 }
 
-/// Every topic with the first sentence of its page.
+/// Every topic with the one-line description of its page.
 fn topics() -> String {
     let mut out = "Usage: lsock help TOPIC\n\nTopics:\n".to_owned();
     for (topic, text) in PAGES {
         let title = text.lines().nth(1).unwrap_or_default();
         let (_, title) = title.split_once(" - ").unwrap_or_default();
-        // Writing to a String cannot fail.
         let _ = writeln!(out, "  {topic:8} {title}");
     }
     out

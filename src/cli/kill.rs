@@ -1,4 +1,4 @@
-//! `-K`: what its options mean.
+//! Options of `-K`.
 
 use super::{Terminal, Typed};
 use crate::error::Error;
@@ -7,7 +7,7 @@ use crate::model::{State, StateSet};
 use crate::query::{Killing, Query};
 use crate::render::Field;
 
-/// Ended only where the filter names the state: the one serves others, the other holds nothing but its ports.
+/// Destroyed only if the filter names the state: a listener serves others, and `TIME_WAIT` only holds ports.
 const SPARED: StateSet = StateSet::EMPTY.with(State::Listen).with(State::TimeWait);
 
 impl Typed {
@@ -29,9 +29,9 @@ impl Typed {
         })
     }
 
-    /// The query for what may be ended.
+    /// The query for the sockets to destroy.
     pub(super) fn ended(mut self, terminal: Terminal) -> Result<Query, Error> {
-        // Whose they are is what one wants to know of them.
+        // Users want to see the processes before they confirm.
         self.processes = self.processes.max(1);
         let mut query = self.query(terminal)?;
         if !query.filter.names_state() {

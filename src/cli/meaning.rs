@@ -1,4 +1,4 @@
-//! What the words of the command line mean.
+//! Translates the arguments into a query.
 
 use std::ffi::OsString;
 use std::fs;
@@ -84,7 +84,7 @@ impl Typed {
                 },
                 peers: peers || needs.filter.contains(&Cost::Peers),
                 subflows: shows && self.shows_subflows(format, &tables),
-                // The kernel's iterator knows the processes of this machine, and is no file.
+                // The kernel's iterator reports the processes of this machine, and is not a file.
                 owner_source: if self.is_live() {
                     self.owners
                 } else {
@@ -130,7 +130,7 @@ impl Typed {
         Ok(query)
     }
 
-    /// What `--by` groups the rows of these tables by.
+    /// The grouping of `--by` for these tables.
     fn groups(&self, tables: &[Table]) -> Result<Option<Groups>, Error> {
         let Some(by) = self.by.as_deref().filter(|_| !self.events) else {
             return Ok(None);
@@ -160,7 +160,7 @@ impl Typed {
         Ok(Some(groups))
     }
 
-    /// A file is no terminal.
+    /// The terminal, or none if output goes to a file.
     fn screen(&self, terminal: Terminal) -> Terminal {
         Terminal {
             is_terminal: terminal.is_terminal && self.output.is_none(),
@@ -170,7 +170,7 @@ impl Typed {
         }
     }
 
-    /// Refuses a filter about network namespaces where they are not looked up.
+    /// Refuses a filter on network namespaces if those are not looked up.
     fn check_netns(&self, filter: &Expr) -> Result<(), Error> {
         let is_known = !self.netns.is_empty() || self.events || self.replay.is_some();
         if filter.needs().contains(&Cost::Netns) && !is_known {
@@ -180,7 +180,7 @@ impl Typed {
         Ok(())
     }
 
-    /// What loads the rows that this command line writes.
+    /// The schema of the rows that this command line writes.
     pub(super) fn schema(mut self, engine: Engine, terminal: Terminal) -> Result<String, Error> {
         let format = match self.format {
             Some(FormatWord::Own(format)) if !format.is_text() && format != Format::Json => format,
@@ -209,7 +209,7 @@ impl Typed {
         if self.events {
             return format.event_columns(self.extras(&Tables::default()));
         }
-        // What `any` searches in a summary, whatever the format of the numbers.
+        // `any` searches these columns in a summary, whatever its format.
         let format = if self.summary { Format::Plain } else { format };
         let mut columns = format.columns(extras);
         let is_queue = |field: &Field| [Field::RecvQueue, Field::SendQueue].contains(field);
@@ -235,7 +235,7 @@ impl Typed {
     }
 
     fn check(&self) -> Result<Check, Error> {
-        // With events it says when to end.
+        // With events it is the time to watch.
         let wait = self.wait.filter(|_| !self.events);
         if self.quiet && self.summary && self.expect.is_none() && self.fail_on.is_none() {
             let text =
@@ -251,7 +251,7 @@ impl Typed {
         })
     }
 
-    /// The words of the filter, joined by blanks, as one expression about the tables that are read.
+    /// The filter's words, joined by blanks and parsed for the tables that are read.
     fn filter(&self, input: &Input) -> Result<Expr, Error> {
         let words: Vec<&str> = self
             .filter
@@ -283,7 +283,7 @@ impl Typed {
         };
         let chosen = self.tables(&Expr::ALWAYS).list(input, false);
         let filter = read(&chosen)?;
-        // What the filter itself adds has fields too.
+        // Tables that the filter itself adds have fields too.
         let all = self.tables(&filter).list(input, false);
         if all == chosen {
             Ok(filter)
@@ -309,8 +309,8 @@ impl Typed {
         Ok(Report::Summary { fail_on })
     }
 
-    /// A filter that speaks of states has the last word about them. A summary counts every
-    /// state, and events are of all.
+    /// The selection of states. A filter that tests states overrides it. A summary counts every state, and
+    /// events cover all.
     fn selection(&self, filter: &Expr) -> Selection {
         let every_state = (self.summary || self.events) && !self.listening;
         let all = self.all || every_state || filter.names_state();
@@ -328,7 +328,7 @@ impl Typed {
         match self.format {
             Some(FormatWord::Own(format)) => format,
             None if terminal.is_terminal => Format::Table,
-            // The rows of `netstat` have the names that those of `plain` have.
+            // `netstat` rows use the names of `plain`.
             Some(FormatWord::Netstat) | None => Format::Plain,
         }
     }
@@ -382,7 +382,7 @@ impl Typed {
         }
     }
 
-    /// `owners` = processes are shown.
+    /// The lookups needed. `owners` = processes are shown.
     fn lookups(
         &self,
         needs: &FieldNeeds,
@@ -423,7 +423,7 @@ impl Typed {
         }
     }
 
-    /// Is it wanted where processes run, or where sockets were made?
+    /// True if it must be known where processes run or sockets were made.
     fn shows_places(&self, needs: &FieldNeeds) -> bool {
         let is_shown = |cost| self.extended && needs.shown.contains(&cost);
         let has_holders = self.processes > 0 && is_shown(Cost::Containers);
@@ -431,7 +431,7 @@ impl Typed {
         is_asked || has_holders || is_shown(Cost::Maker)
     }
 
-    /// Are they told of connections, and no rows of their own?
+    /// True if subflows are shown with their connections, not as rows.
     fn shows_subflows(&self, format: Format, tables: &Tables) -> bool {
         let lists = |protocol| tables.protocols.contains(&protocol);
         self.info && format.is_text() && lists(Protocol::Mptcp) && !lists(Protocol::Tcp)

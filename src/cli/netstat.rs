@@ -1,4 +1,4 @@
-//! The command line of `netstat`: its options, combined as it combines them.
+//! The command line of the `netstat` drop-in: its options, combined as in the original.
 
 mod plan;
 
@@ -18,7 +18,6 @@ use crate::query::{Input, PROC, Query};
 use crate::render::{Extras, Format, HeaderLine, Layout, NetstatLayout, Section};
 use crate::text::escape;
 
-/// The name under which the program is `netstat`.
 pub(super) const NAME: &str = "netstat";
 
 const HELP: &str = include_str!("netstat/help.txt");
@@ -37,7 +36,7 @@ const NUMERIC_HOSTS: u8 = b'!';
 const NUMERIC_PORTS: u8 = b'@';
 const NUMERIC_USERS: u8 = b'#';
 
-/// Options of `netstat` that are none of listing sockets, and today's tool for each.
+/// Options of `netstat` that do not list sockets, with today's tool for each.
 const ELSEWHERE: [(u8, &str); 6] = [
     (b'r', "the routing table is shown by: ip route"),
     (b'i', "interfaces are shown by: ip -s link"),
@@ -47,7 +46,7 @@ const ELSEWHERE: [(u8, &str); 6] = [
     (b'Z', "security contexts are shown by: lsock -Z"),
 ];
 
-/// Reads the command line, without the program's name.
+/// Parses the command line without the program's name.
 pub(super) fn parse(
     words: impl IntoIterator<Item = OsString>,
     terminal: Terminal,
@@ -78,12 +77,12 @@ fn version() -> String {
 #[derive(Debug, Default)]
 struct Typed {
     letters: BTreeSet<u8>,
-    /// The first option that is for another tool.
+    /// The first option that another tool implements.
     elsewhere: Option<(u8, &'static str)>,
 }
 
 impl Typed {
-    /// Notes an option; the error is what to do instead of listing.
+    /// Handles an option; the error is what to do instead of listing.
     fn take(&mut self, given: Result<Given, String>) -> Result<(), Command> {
         match given.map_err(|mistake| misused(&mistake))? {
             Given::Letter(b'h') => return Err(Command::Print(HELP.to_owned())),
@@ -135,7 +134,7 @@ impl Typed {
         })
     }
 
-    /// What is the same for all parts.
+    /// The part of the query that all tables share.
     fn query(&self, layout: NetstatLayout) -> Result<Query, Error> {
         let query = Query {
             named: true,
@@ -185,12 +184,12 @@ impl Typed {
     }
 }
 
-/// What `netstat` takes for a server: a TCP socket whose peer has no port, a UDP or raw socket whose peer
-/// has no address.
+/// Servers according to `netstat`: TCP sockets whose peer has no port, UDP and raw sockets whose peer has no
+/// address.
 const SERVERS: &str = "protocol = tcp and not dport >= 1 \
     or protocol = udp,udplite,raw and (dst ::/128 or family = inet and dst 0.0.0.0/32) \
     or protocol = unix and state listen or protocol = sctp and type = endpoint";
-/// Sockets of SCTP that do not listen have no line: their associations have.
+/// SCTP sockets that do not listen have no line; their associations have.
 const LINES: &str = "not (protocol = sctp and type = endpoint and not state listen)";
 
 fn listed(selection: Selection) -> Result<Expr, Error> {
@@ -202,7 +201,7 @@ fn listed(selection: Selection) -> Result<Expr, Error> {
     Ok(Expr::all([chosen, lines()?]))
 }
 
-/// What `netstat` has a line for.
+/// The sockets that `netstat` has a line for.
 pub(super) fn lines() -> Result<Expr, Error> {
     parsed(LINES)
 }

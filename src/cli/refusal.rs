@@ -1,4 +1,4 @@
-//! What clap refuses, in one line that says what to write.
+//! Turns errors of clap into one line that says what to type.
 
 use std::error::Error as StdError;
 use std::ffi::OsString;
@@ -10,14 +10,14 @@ use super::habits;
 use crate::error::Error;
 use crate::text::escape;
 
-/// An error of clap's in this program's form: no `error:` in front, no closing line feed, and nothing of
-/// what was typed that a terminal would obey.
+/// An error of clap in the form used here: no leading `error:`, no final line feed, and no control characters
+/// from the arguments.
 pub(super) fn usage(
     error: clap::Error,
     arguments: &[OsString],
     definition: clap::Command,
 ) -> Error {
-    // A value that this program itself does not take.
+    // A value refused by our own parser.
     if let Some(Error::Usage(text)) = error.source().and_then(<dyn StdError>::downcast_ref) {
         return Error::Usage(text.clone());
     }
@@ -25,7 +25,7 @@ pub(super) fn usage(
     let error = if arguments.iter().all(|word| is_clean(&word)) {
         error
     } else {
-        // The same words, escaped, are refused for the same reason.
+        // Escaped, the same words are refused for the same reason.
         let clean = arguments
             .iter()
             .map(|word| escape(word.as_bytes()).into_owned());

@@ -1,4 +1,4 @@
-//! `-c`: what its value is, and which options do not go with it.
+//! `-c`: its value, and the options that cannot be combined with it.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -18,10 +18,10 @@ use crate::render::Format;
 const LETTER: u8 = b'c';
 const NAME: &[u8] = b"--continuous";
 
-/// Joins `-c` and what can be nothing but its value: `-tc 5` and `-c0.5` become `-tc=5` and `-c=0.5`.
+/// Joins `-c` and a following value: `-tc 5` and `-c0.5` become `-tc=5` and `-c=0.5`.
 ///
-/// Everything else behind it is what it would be without it: in `-c -tan` and `-ctan` options, in
-/// `-c sport = 22` a filter, which begins with a letter or a sign.
+/// Anything that cannot be its value keeps its meaning: options in `-c -tan` and `-ctan`, a filter, which
+/// begins with a letter or a sign, in `-c sport = 22`.
 pub(super) fn joined(arguments: Vec<OsString>, definition: &clap::Command) -> Vec<OsString> {
     let mut arguments = arguments.into_iter().peekable();
     let mut joined = Vec::new();
@@ -51,8 +51,7 @@ pub(super) fn joined(arguments: Vec<OsString>, definition: &clap::Command) -> Ve
     joined
 }
 
-/// A word up to the name or letter of an option that takes a value, and what follows it; `None` = it has no
-/// such option.
+/// A word up to an option that takes a value, and the rest; `None` = no such option.
 fn valued<'w>(word: &'w [u8], definition: &clap::Command) -> Option<(&'w [u8], &'w [u8])> {
     let valued = || {
         let options = definition.get_arguments();
@@ -72,7 +71,7 @@ fn valued<'w>(word: &'w [u8], definition: &clap::Command) -> Option<(&'w [u8], &
     word.split_at_checked(place + 2)
 }
 
-/// Does it look like a number, and not like `-4`, `-6` or `-0`?
+/// True if it looks like a number and not like `-4`, `-6` or `-0`.
 fn is_seconds(word: &[u8], definition: &clap::Command) -> bool {
     let is_option = |letter: &u8| {
         let letter = Some(char::from(*letter));
@@ -163,7 +162,7 @@ impl Typed {
         }
     }
 
-    /// Sockets in any state with all that is known of them.
+    /// Sockets in any state, with all details.
     fn detailed(self) -> Self {
         Self {
             json: true,

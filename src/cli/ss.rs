@@ -1,4 +1,4 @@
-//! The command line of `ss`: its options, combined as it combines them.
+//! The command line of the `ss` drop-in: its options, combined as in the original.
 
 mod tables;
 
@@ -22,7 +22,6 @@ use crate::render::{Format, HeaderLine, Layout, Letters, SsLayout};
 use crate::source::Extensions;
 use crate::text::escape;
 
-/// The name under which the program is `ss`.
 pub(super) const NAME: &str = "ss";
 
 const HELP: &str = include_str!("ss/help.txt");
@@ -36,10 +35,10 @@ const OPTIONS: Options = Options {
         tos @ cgroup / kill K no-header H xdp ^ mptcp M oneline O inet-sockopt # no-queues Q",
 };
 
-/// Where `SELinux` is asked for its mode, where it is enabled.
+/// The mode of `SELinux`, if that is enabled.
 const SELINUX: &str = "/sys/fs/selinux/enforce";
 
-/// Reads the command line, without the program's name.
+/// Parses the command line without the program's name.
 pub(super) fn parse(
     words: impl IntoIterator<Item = OsString>,
     terminal: Terminal,
@@ -71,7 +70,7 @@ struct Typed {
 }
 
 impl Typed {
-    /// Notes an option; the error is what to do instead of listing.
+    /// Handles an option; the error is what to do instead of listing.
     fn take(&mut self, given: Result<Given, String>) -> Result<(), Command> {
         match given.map_err(|mistake| misused(&mistake))? {
             Given::Word(word) => self.words.push(OsString::from_vec(word)),
@@ -119,7 +118,7 @@ impl Typed {
                 }
             }
             b'D' | b'F' => {
-                // A dash is the standard output, or the standard input.
+                // A dash is standard output or standard input.
                 let path = match (letter, argument.as_slice()) {
                     (b'D', [b'-', ..]) => PathBuf::from("/dev/stdout"),
                     (_, [b'-', ..]) => PathBuf::from("-"),
@@ -177,7 +176,7 @@ impl Typed {
         })
     }
 
-    /// The words of the filter, and behind them those of the file.
+    /// The words of the filter, then those of the file.
     fn filter_words(&self) -> Result<Vec<String>, Error> {
         let words = self.words.iter();
         let words = words.map(|word| word.to_str().ok_or_else(|| not_text(word)));
@@ -207,7 +206,7 @@ impl Typed {
         Ok(Query {
             named: true,
             selection: Selection::All,
-            // Whatever is destroyed is in one state.
+            // Destroyed sockets all have the same state.
             filter: if has(b'E') {
                 filter
             } else {
@@ -255,7 +254,7 @@ impl Typed {
             input: Input::Auto,
             netns: self.netns.iter().map(|word| Wanted::of(word)).collect(),
             check: Check {
-                // Nothing is shown of what is recorded, and all of it is read.
+                // What is recorded is not shown, and read completely.
                 quiet: self.record.is_some(),
                 strict: self.record.is_some(),
                 ..Check::default()
@@ -267,7 +266,7 @@ impl Typed {
     }
 }
 
-/// Ends what is found without a question.
+/// Destroys the sockets without asking.
 fn killing(query: Query) -> Killing {
     Killing {
         query: Query {

@@ -1,4 +1,4 @@
-//! Words that options take, each with what it means.
+//! Words that options accept, with their meanings.
 
 use std::ffi::OsStr;
 use std::iter::once;
@@ -19,29 +19,29 @@ use crate::query::Count;
 use crate::render::{Color, Engine, Format};
 use crate::text::escape;
 
-/// What a word of `-A` names.
+/// The meaning of a word of `-A`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Named {
     All,
     Version(Family),
-    /// Sockets of one type, or of every one.
+    /// Sockets of one type, or of all.
     Protocol(Protocol, Option<SocketType>),
 }
 
-/// A word of `-A`, and whether it adds or, behind a `!`, takes away.
+/// A word of `-A`, and true if it adds, false if it removes (`!`).
 pub(super) type Listed = (bool, Named);
 
-/// What a word of `--format` names.
+/// The meaning of a word of `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FormatWord {
     Own(Format),
     Netstat,
 }
 
-/// `None` = `auto`. (Of a type called `Option`, clap would think that it may be left out.)
+/// `None` = `auto`. (clap takes a type called `Option` as optional.)
 pub(super) type OrAuto<T> = Option<T>;
 
-/// The names of this program, and those of `ss`.
+/// The names of families and protocols, and those of `ss`.
 pub(super) fn families() -> impl TypedValueParser<Value = Listed> {
     let versions = [Family::Inet, Family::Inet6].map(|family| (family.name(), family));
     let versions = versions.map(|(name, family)| (name, Named::Version(family)));
@@ -56,7 +56,7 @@ pub(super) fn families() -> impl TypedValueParser<Value = Listed> {
     Excluding(one_of(all.chain(link).chain(kinds)))
 }
 
-/// Takes what another parser takes, with or without a `!` in front.
+/// Parses what another parser does, with an optional leading `!`.
 #[derive(Debug, Clone)]
 struct Excluding<P>(P);
 
@@ -123,7 +123,7 @@ pub(super) fn shells() -> impl TypedValueParser<Value = Shell> {
     ])
 }
 
-/// Takes one of these words for what it means.
+/// Parses one of these words to its value.
 fn one_of<T: Clone + Send + Sync + 'static>(
     words: impl IntoIterator<Item = (&'static str, T)>,
 ) -> impl TypedValueParser<Value = T> {
@@ -143,19 +143,19 @@ pub(super) fn limit(text: &str) -> Result<usize, &'static str> {
         })
 }
 
-/// The time of `--wait`.
+/// Parses the value of `--wait`.
 pub(super) fn duration(text: &str) -> Result<Duration, Error> {
     filter::duration(text)
         .ok_or_else(|| wrong("--wait", text, "is no duration, like 500ms, 30s or 5m"))
 }
 
-/// The number of `--expect`.
+/// Parses the value of `--expect`.
 pub(super) fn count(text: &str) -> Result<Count, Error> {
     Count::parse(text)
         .ok_or_else(|| wrong("--expect", text, "is no count, like 3, 1.., ..5 or 2..4"))
 }
 
-/// Says what is wrong with the value of an option.
+/// An error about the value of an option.
 pub(super) fn wrong(option: &str, text: &str, why: &str) -> Error {
     let clean = escape(text.as_bytes());
     Error::Usage(format!("{option}: \"{clean}\" {why}"))

@@ -1,40 +1,39 @@
-//! What is said of a field, and what it costs.
+//! Definitions of fields: names, widths, sources and costs.
 
 use crate::model::{Row, Stage, Table, Unit};
 
-/// Everything that is said of one field.
+/// The definition of a field.
 #[derive(Debug, Clone, Copy)]
 pub struct Definition {
-    /// Its name, within its structure if it is a part of one.
+    /// Its name, without the structure it belongs to.
     pub(super) name: &'static str,
-    /// Its key within its structure, where that is not its name.
+    /// Its key within its structure, if other than its name.
     pub(super) key: Option<&'static str>,
-    /// The familiar short name.
+    /// The common short name.
     pub(super) short: Option<&'static str>,
     pub(super) aliases: &'static [&'static str],
-    /// Its header in CSV, where that is not its full name.
+    /// Its header in CSV, if other than its full name.
     pub(super) csv: Option<&'static str>,
-    /// Its width in `plain`, which never depends on what is listed. With the columns shown by default
-    /// an IPv4 listing is 80 wide.
+    /// Its width in `plain`, whatever is listed. With the default columns an IPv4 listing is 80 wide.
     pub(super) width: usize,
-    /// True if its cells end at the right edge, as numbers do.
+    /// True if its cells are right-aligned, like numbers.
     pub(super) is_right: bool,
-    /// The words it can hold, where they are few.
+    /// The words it can hold, if they are few.
     pub(super) words: &'static [&'static str],
     pub(super) unit: Option<Unit>,
     pub(super) cost: Cost,
-    /// True for the tables whose sockets can have it.
+    /// True for tables whose sockets can have it.
     pub(super) applies: fn(Table) -> bool,
-    /// True if a socket of which it is reported may have none. Where any other is missing, nobody told it.
+    /// True if it may be absent where it is reported. If any other field is missing, nobody reported it.
     pub is_optional: bool,
-    /// True for the tables of which netlink reports it.
+    /// True for tables for which netlink reports it.
     pub(super) in_netlink: fn(Table) -> bool,
-    /// True for the tables of which `/proc/net` reports it.
+    /// True for tables for which `/proc/net` reports it.
     pub(super) in_procfs: fn(Table) -> bool,
 }
 
 impl Definition {
-    /// A field of every socket, which every source reports, for nothing.
+    /// A field that every socket has and every source reports, at no cost.
     pub(super) const fn new(name: &'static str, width: usize) -> Self {
         Self {
             name,
@@ -54,7 +53,7 @@ impl Definition {
         }
     }
 
-    /// A count, or a number that names something.
+    /// A count, or a number that identifies something.
     pub(super) const fn number(name: &'static str, width: usize) -> Self {
         Self {
             unit: Some(Unit::Count),
@@ -80,7 +79,7 @@ impl Definition {
         }
     }
 
-    /// A structure of the kernel, or a name beside one.
+    /// A kernel structure, or a name that comes with one.
     pub(super) const fn info(name: &'static str, width: usize, applies: fn(Table) -> bool) -> Self {
         Self {
             applies,
@@ -90,7 +89,7 @@ impl Definition {
         }
     }
 
-    /// What is known of where processes run.
+    /// A fact about where processes run.
     pub(super) const fn place(name: &'static str, width: usize) -> Self {
         Self {
             cost: Cost::Containers,
@@ -100,38 +99,38 @@ impl Definition {
     }
 }
 
-/// What has to be looked up, or asked of the kernel, before a field can be read.
+/// What must be looked up, or requested from the kernel, to read a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cost {
     /// Nothing: it comes with the socket.
     Free,
-    /// The extension `tcp_info` or `mptcp_info`, the congestion control algorithm and the upper layer protocol.
+    /// The extension `tcp_info` or `mptcp_info`, the congestion control algorithm and the ULP.
     Info,
-    /// The extensions for options of the socket.
+    /// The extensions for socket options.
     Options,
     /// The extension for socket memory.
     Memory,
-    /// The extension for what BPF maps store.
+    /// The extension for BPF socket storage.
     Storage,
-    /// The extension for the files of unix sockets, and who waits for them.
+    /// The extension for the files and pending peers of unix sockets.
     File,
-    /// Where the path of a unix socket leads.
+    /// The file at the path of a unix socket.
     Path,
-    /// The names of the peers of unix sockets.
+    /// Names of the peers of unix sockets.
     UnixPeers,
-    /// The name of an interface.
+    /// Names of interfaces.
     Interface,
-    /// The name of a user.
+    /// Names of users.
     User,
-    /// The path of a cgroup.
+    /// Paths of cgroups.
     Cgroup,
-    /// What a cgroup is.
+    /// The container, pod or unit of a cgroup.
     Maker,
-    /// The name of a network namespace.
+    /// Names of network namespaces.
     Netns,
     /// Processes.
     Owners,
-    /// Which threads have a descriptor.
+    /// The threads that have a descriptor.
     Threads,
     /// Security contexts.
     Contexts,
@@ -139,14 +138,14 @@ pub enum Cost {
     Containers,
     /// The socket at the other end, and its processes.
     Peers,
-    /// The listing before this one.
+    /// The previous round.
     Rates,
-    /// All that is shown, as text.
+    /// Everything shown, as text.
     Shown,
 }
 
 impl Cost {
-    /// When it is paid: how far a row must be looked up.
+    /// How far a row must be looked up for it.
     pub const fn stage(self) -> Stage {
         match self {
             Self::Free
@@ -172,7 +171,7 @@ impl Cost {
         }
     }
 
-    /// True if a row was not looked up far enough, and its socket has what a look-up starts from.
+    /// True if the row was not looked up far enough, and its socket has the key for a lookup.
     pub(super) fn is_pending(self, row: &Row<'_>) -> bool {
         let socket = row.socket;
         let has_key = match self {
@@ -184,7 +183,7 @@ impl Cost {
             | Self::File
             | Self::UnixPeers
             | Self::Rates => return false,
-            // Who holds it may see another file there.
+            // A holder may see another file there.
             Self::Path if row.at_path.is_none() => {
                 return socket.file().is_some() && row.stage < Stage::Owners;
             }

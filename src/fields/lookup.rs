@@ -1,24 +1,24 @@
-//! Fields by their names.
+//! Lookup of fields by name.
 
 use super::Field;
 use crate::model::Table;
 use crate::text::enumeration;
 
-/// Why a word names no field.
+/// Why a word is not the name of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unknown {
     /// It is a structure; this is one of its parts.
     Structure(String),
-    /// Several structures have such a part: what to write instead.
+    /// Several structures have such a part; these are their full names.
     Ambiguous(Vec<String>),
-    /// The names of these end with it.
+    /// Names that end with it.
     End(Vec<String>),
-    /// There is none.
+    /// No field is similar.
     Slip,
 }
 
 impl Unknown {
-    /// What is wrong with the word; nothing of one that names nothing.
+    /// An explanation; `None` for a word that is no name.
     pub fn reason(&self, word: &str) -> Option<String> {
         match self {
             Self::Structure(part) => Some(format!("\"{word}\" has parts: write {part}, for one")),
@@ -36,7 +36,8 @@ impl Unknown {
 }
 
 impl Field {
-    /// The column with this name: one of the vocabulary, whole structures too, or what a filter compares.
+    /// The column with this name: a field of the vocabulary, including whole structures, or one that a filter
+    /// compares.
     ///
     /// # Errors
     ///
@@ -50,7 +51,7 @@ impl Field {
             .map_or_else(|| Self::compared(word, tables), Ok)
     }
 
-    /// The field that a filter compares under this name. The short name of a part does where only one
+    /// The field that a filter compares under this name. The short name of a part is enough if only one
     /// structure of these tables has it.
     ///
     /// # Errors
@@ -92,18 +93,18 @@ impl Field {
         }
     }
 
-    /// True if this is its name, or another one that it has everywhere.
+    /// True if this is its name, or an alias of it.
     fn is_called(self, word: &str) -> bool {
         self.own_name() == word || self.aliases().any(|alias| alias == word)
     }
 
-    /// True if this is the last word of its name: `cwnd` of `snd_cwnd`.
+    /// True if its name ends with this word: `cwnd` of `snd_cwnd`.
     fn ends_with(self, word: &str) -> bool {
         let last = self.own_name().rsplit_once('_').map(|(_, last)| last);
         last == Some(word)
     }
 
-    /// True if this is the way to it in JSON, or that with an underscore.
+    /// True if this is its path in JSON, or the path with an underscore.
     fn is_path(self, word: &str) -> bool {
         let Some(structure) = self.structure() else {
             return false;

@@ -1,9 +1,9 @@
-//! The vocabulary: one definition per field, from which everything else follows.
+//! The fields of a socket: one definition each, from which everything else follows.
 //!
-//! A [`Field`] names a property of a socket: JSON key, CSV header, word of `--columns`, `--sort` and
-//! filters. Its [`Definition`] in `table` says what it holds, which sockets have it, who reports it,
-//! and what it costs. [`Field::get`] reads it from a row for a writer, [`Field::value`] tells apart why
-//! there is nothing. A new field is a definition in `table`, a line in `value`, and its description in
+//! A [`Field`] is a property of a socket: a JSON key, a CSV header, a word of `--columns`, `--sort` and
+//! filters. Its [`Definition`] in `table` has its names, the sockets that have it, the sources that report
+//! it, and its cost. [`Field::get`] reads it from a row for output; [`Field::value`] also says why it is
+//! missing. A new field needs a definition in `table`, a line in `value`, and its description in
 //! `schema.json` and the manual.
 
 mod definition;
@@ -24,7 +24,7 @@ pub use shape::Shape;
 pub use table::Field;
 pub use value::{Datum, Side, Value};
 
-/// Made once: every word of a filter is looked for among them.
+/// Cached: every word of a filter is looked up in it.
 static COMPARABLE: LazyLock<Vec<Field>> = LazyLock::new(|| {
     let fields = Field::VOCABULARY
         .into_iter()
@@ -33,13 +33,13 @@ static COMPARABLE: LazyLock<Vec<Field>> = LazyLock::new(|| {
 });
 
 impl Field {
-    /// The two that put address, interface and port into one cell.
+    /// The columns that combine address, interface and port.
     pub const COMBINED: [Self; 2] = [Self::Local, Self::Peer];
 
-    /// Those that only two listings tell.
+    /// Fields computed from two rounds.
     pub const RATES: [Self; 2] = [Self::AckedRate, Self::ReceivedRate];
 
-    /// The parts of a structure, in the order of every format; empty for a field that is none.
+    /// The parts of a structure, in the order of every format; empty for other fields.
     pub fn parts(self) -> Vec<Self> {
         match self {
             Self::Timer => vec![Self::TimerKind, Self::TimerExpires, Self::TimerRetransmits],
@@ -65,7 +65,7 @@ impl Field {
         }
     }
 
-    /// The structure of the kernel that it is.
+    /// The kernel structure that it is, if any.
     pub const fn as_structure(self) -> Option<Structure> {
         Some(match self {
             Self::SocketOptions => Structure::SocketOptions,
@@ -81,7 +81,7 @@ impl Field {
         })
     }
 
-    /// The field that holds a structure of the kernel.
+    /// The field of a kernel structure.
     pub const fn of_structure(structure: Structure) -> Self {
         match structure {
             Structure::SocketOptions => Self::SocketOptions,
@@ -96,7 +96,7 @@ impl Field {
         }
     }
 
-    /// Its parts; itself where it has none.
+    /// Its parts, or itself if it has none.
     pub fn flat(self) -> Vec<Self> {
         match self.parts() {
             parts if parts.is_empty() => vec![self],
@@ -104,12 +104,12 @@ impl Field {
         }
     }
 
-    /// Every field that holds a single value, or one for each process: what filters compare.
+    /// Every field that filters compare: those with one value, or one for each process.
     pub fn comparable() -> impl Iterator<Item = Self> {
         COMPARABLE.iter().copied()
     }
 
-    /// The prefix of its full name, with a dot: `tcp_info.`; empty for most.
+    /// The prefix of its full name, with a dot: `tcp_info.`; empty for most fields.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::TimerExpires | Self::TimerRetransmits => "timer.",
@@ -129,7 +129,7 @@ impl Field {
         }
     }
 
-    /// Its name within its structure.
+    /// Its name without the structure.
     pub fn own_name(self) -> &'static str {
         match self {
             Self::InfoPart(part) => part.name,
@@ -138,12 +138,11 @@ impl Field {
         }
     }
 
-    /// Its full name.
     pub fn name(self) -> String {
         format!("{}{}", self.prefix(), self.own_name())
     }
 
-    /// The structure that it is a part of.
+    /// The structure that it is part of.
     pub const fn structure(self) -> Option<Self> {
         Some(match self {
             Self::TimerKind | Self::TimerExpires | Self::TimerRetransmits => Self::Timer,
@@ -162,12 +161,12 @@ impl Field {
         })
     }
 
-    /// Its key in JSON, of a part within its structure.
+    /// Its key in JSON; for a part, within its structure.
     pub fn key(self) -> &'static str {
         self.definition().key.unwrap_or(self.own_name())
     }
 
-    /// The way to it in JSON: `tcp_info.rtt`, `processes.name`.
+    /// Its path in JSON: `tcp_info.rtt`, `processes.name`.
     pub fn path(self) -> String {
         match self.structure() {
             Some(structure) => format!("{}.{}", structure.key(), self.key()),
@@ -175,14 +174,14 @@ impl Field {
         }
     }
 
-    /// Further words for it: short names, and the headers of CSV.
+    /// Its other names: short names, and CSV headers.
     pub fn aliases(self) -> impl Iterator<Item = &'static str> {
         let definition = self.definition();
         let others = definition.short.into_iter().chain(definition.csv);
         others.chain(definition.aliases.iter().copied())
     }
 
-    /// The header of its column in CSV, where structures have one for each part.
+    /// The header of its CSV column; structures have a column for each part.
     pub fn csv_header(self) -> String {
         match self.definition().csv {
             Some(header) => header.to_owned(),
@@ -190,7 +189,7 @@ impl Field {
         }
     }
 
-    /// The shortest name of its column that is no other's: `rtt`, `timer.retransmits`.
+    /// The shortest unique name of its column: `rtt`, `timer.retransmits`.
     pub fn label(self) -> String {
         match Self::column(self.own_name(), &[]) {
             Ok(field) if field == self => self.own_name().to_owned(),
@@ -198,13 +197,13 @@ impl Field {
         }
     }
 
-    /// The title of its column in text.
+    /// The title of its column in text formats.
     pub fn title(self) -> String {
         let short = self.definition().short.map(str::to_owned);
         short.unwrap_or_else(|| self.label()).to_ascii_uppercase()
     }
 
-    /// The width of its column in `plain`, which never depends on what is listed.
+    /// The width of its column in `plain`, whatever is listed.
     pub fn width(self) -> usize {
         let width = match self.unit() {
             _ if !self.has_unit_in_text() => self.definition().width,
@@ -214,12 +213,12 @@ impl Field {
         width.max(self.title().len())
     }
 
-    /// True if its cells end at the right edge, as numbers do.
+    /// True if its cells are right-aligned, like numbers.
     pub const fn is_right(self) -> bool {
         self.definition().is_right || self.has_unit_in_text()
     }
 
-    /// True if text writes its number with a unit: the parts of the kernel's structures, and rates.
+    /// True if text formats write it with a unit: parts of kernel structures, and rates.
     pub const fn has_unit_in_text(self) -> bool {
         matches!(
             self,
@@ -227,18 +226,18 @@ impl Field {
         )
     }
 
-    /// True if rows can be ordered by it: not by a structure that has no order.
+    /// True if rows can be sorted by it: structures have no order.
     pub fn is_sortable(self) -> bool {
         let is_list = matches!(self, Self::Memory | Self::PendingPeers);
         !is_list && self.as_structure().is_none()
     }
 
-    /// True if it is a port, which may be written as a service.
+    /// True if it is a port, which may be shown as a service.
     pub const fn is_port(self) -> bool {
         matches!(self, Self::LocalPort | Self::PeerPort)
     }
 
-    /// What its number counts; `None` for a field that holds no number.
+    /// The unit of its number; `None` = not a number.
     pub fn unit(self) -> Option<Unit> {
         match self {
             Self::InfoPart(part) => Some(part.unit),
@@ -247,17 +246,17 @@ impl Field {
         }
     }
 
-    /// The words that it can hold, where they are few.
+    /// The words that it can hold, if they are few.
     pub fn words(self) -> &'static [&'static str] {
         self.definition().words
     }
 
-    /// What has to be looked up or asked for before it can be read.
+    /// What must be looked up or requested to read it.
     pub const fn cost(self) -> Cost {
         self.definition().cost
     }
 
-    /// What must be looked up, or asked for, before it can be read.
+    /// Everything that must be looked up or requested to read it.
     pub fn needs(self) -> Vec<Cost> {
         match self.cost() {
             Cost::Free => Vec::new(),
@@ -268,7 +267,7 @@ impl Field {
             Cost::Peers if self == Self::PeerNetns => vec![Cost::Owners, Cost::Peers, Cost::Netns],
             Cost::Peers => vec![Cost::Owners, Cost::Peers],
             Cost::Maker => vec![Cost::Cgroup, Cost::Maker],
-            // What nobody holds is where it was made.
+            // For a socket without holders, the cgroup it was made in is used.
             Cost::Containers => vec![Cost::Cgroup, Cost::Owners, Cost::Containers],
             Cost::Owners if self == Self::ProcessUser => vec![Cost::Owners, Cost::User],
             Cost::Owners if self == Self::Tid => vec![Cost::Owners, Cost::Threads],
@@ -279,17 +278,17 @@ impl Field {
         }
     }
 
-    /// True if it is about the processes that hold a socket, or the one at the other end.
+    /// True if it is about the holders of the socket, or about its other end.
     pub fn is_of_owners(self) -> bool {
         matches!(self.cost(), Cost::Owners | Cost::Containers | Cost::Peers)
     }
 
-    /// True if it tells where processes run.
+    /// True if it says where processes run.
     pub const fn is_place(self) -> bool {
         matches!(self.cost(), Cost::Containers) || matches!(self, Self::PeerContainer)
     }
 
-    /// The same field of the socket itself, where it is one of the other end.
+    /// The corresponding field of this end, if it is one of the other end.
     #[must_use]
     pub const fn of_this_end(self) -> Self {
         match self {
@@ -302,12 +301,12 @@ impl Field {
         }
     }
 
-    /// True if a socket of this table can have it, whoever reports.
+    /// True if sockets of this table can have it, from whatever source.
     pub fn applies_to(self, table: Table) -> bool {
         (self.definition().applies)(table)
     }
 
-    /// True if it is an extension of the kernel's answer, which must be asked for.
+    /// True if it is an extension of the kernel's answer, which must be requested.
     const fn is_extension(self) -> bool {
         matches!(
             self.cost(),
@@ -315,13 +314,13 @@ impl Field {
         )
     }
 
-    /// True if this source always reports it of the sockets of a table that have it. (`/proc/net` does
-    /// not report the limit of a listener's queue, where it reports `send_queue` else.)
+    /// True if this source always reports it for those sockets of a table that have it. (`/proc/net` reports
+    /// `send_queue`, but not the limit of a listener's queue.)
     pub fn reported_by(self, source: Source, table: Table) -> bool {
         match source {
             // `SO_MARK` needs `CAP_NET_ADMIN`.
             Source::Netlink => (self.definition().in_netlink)(table),
-            // A walk through the table reads what netlink tells, but for what the kernel must be asked.
+            // The BPF iterator reads what netlink reports, except extensions that the kernel must compute.
             Source::Bpf => {
                 let is_told = (self.definition().in_netlink)(table) && self != Self::Cookie;
                 self == Self::Mark || is_told && !self.is_extension()
@@ -331,7 +330,7 @@ impl Field {
                     matches!(self, Self::MemoryPart(place) if memory_part(place).0 == "drops");
                 (self.cost() != Cost::Memory || is_drops) && (self.definition().in_procfs)(table)
             }
-            // In a recording only where whoever made it asked for it, or could look it up.
+            // In a recording only if the recorder requested it, or could look it up.
             Source::Replay => {
                 !self.is_extension()
                     && !matches!(
@@ -342,7 +341,7 @@ impl Field {
         }
     }
 
-    /// The capability without which the kernel does not tell it.
+    /// The capability without which the kernel does not report it.
     pub const fn capability(self) -> Option<&'static str> {
         match self {
             Self::Mark | Self::Md5 => Some("CAP_NET_ADMIN"),
@@ -351,7 +350,7 @@ impl Field {
         }
     }
 
-    /// True if events carry it: not what changes within a state, nor what must be asked for.
+    /// True if events have it: it does not change within a state, and need not be requested.
     pub const fn is_in_events(self) -> bool {
         let changes = matches!(
             self,
@@ -367,7 +366,7 @@ impl Field {
         !changes && !matches!(self.cost(), Cost::Peers) && !self.is_extension()
     }
 
-    /// True if the kernel keeps it of a connection whose full socket is gone or not there yet.
+    /// True if the kernel keeps it in `TIME_WAIT` and `SYN_RCVD`, which have no full socket.
     const fn is_kept(self) -> bool {
         matches!(
             self,
@@ -375,7 +374,7 @@ impl Field {
         )
     }
 
-    /// True if it is text of any length that may be broken over lines: never an address or a number.
+    /// True if it is text of any length that may be wrapped; never an address or a number.
     pub const fn is_free_text(self) -> bool {
         matches!(
             self,
@@ -397,7 +396,7 @@ impl Field {
     }
 }
 
-/// Name and unit of the part of `memory` at this place.
+/// Name and unit of a part of `memory`.
 fn memory_part(place: usize) -> (&'static str, Unit) {
     let field = Memory::FIELDS.get(place);
     field.map_or(("", Unit::Bytes), |(name, unit, _)| (*name, *unit))

@@ -1,19 +1,19 @@
-//! What a field holds, for programs that load rows.
+//! Types of fields in JSON, for programs that load rows.
 
 use super::Field;
 
-/// The type of a field in JSON. Any of them may be null.
+/// The type of a field in JSON; any may be null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// A number that is exact in 53 bits.
+    /// A number that fits in 53 bits.
     Number,
-    /// A number that uses all of 64 bits: JSON has its digits as text.
+    /// A number that uses all 64 bits, written as a string of digits.
     Wide,
     /// True or false.
     Flag,
-    /// A text.
+    /// A string.
     Text,
-    /// A list of texts; never empty.
+    /// A list of strings; never empty.
     Texts,
     /// A list of numbers.
     Numbers,
@@ -24,7 +24,7 @@ pub enum Shape {
 }
 
 impl Field {
-    /// What it holds; of a part, in its object.
+    /// The type of the field; of a part, that of its member.
     pub fn shape(self) -> Shape {
         match self {
             Self::Processes | Self::PeerProcesses => Shape::Objects,

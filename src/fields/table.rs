@@ -1,12 +1,11 @@
-//! The fields and their definitions.
+//! The table of fields and their definitions.
 
 use super::definition::{Cost, Definition};
 use crate::model::{
     Family, InfoField, ProcessStatus, Protocol, Shutdown, SocketType, Table, TimerKind, Unit,
 };
 
-/// Makes [`Field`] and its definitions: the keys of a row, in the order of JSON, and what stands beside
-/// them.
+/// Defines [`Field`] and its definitions: first the keys of a row in the order of JSON, then the others.
 macro_rules! fields {
     (
         keys { $(
@@ -19,15 +18,14 @@ macro_rules! fields {
                 $({ $($told:ident: $about:expr),+ $(,)? })?;
         )+ }
     ) => {
-        /// A property of a socket under its one name. The order is that of JSON, parts after their
-        /// structures.
+        /// A property of a socket, with its one name. Ordered as in JSON; parts follow their structures.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Field {
             $(#[doc = concat!("`", $name, "`")] $key,)+
             $($(#[$doc])+ $other,)+
-            /// `tcp_info.…`, and those of its like.
+            /// `tcp_info.…` and parts of other kernel structures.
             InfoPart(&'static InfoField),
-            /// `memory.…`: the place in [`Memory::FIELDS`](crate::model::Memory::FIELDS).
+            /// `memory.…`: an index in [`Memory::FIELDS`](crate::model::Memory::FIELDS).
             MemoryPart(usize),
         }
 
@@ -176,7 +174,7 @@ fields! {
         UlpInfo = info("ulp_info", 8, is_tcp) { is_optional: true };
         Md5 = info("md5", 18, is_tcp) { is_optional: true };
         BpfStorage = new("bpf_storage", 11) {
-            // Of others the kernel does not tell it (`inet_sk_diag_fill`).
+            // The kernel does not report it for others (`inet_sk_diag_fill`).
             applies: has_rate,
             in_procfs: NEVER, cost: Cost::Storage, is_optional: true,
         };
@@ -192,21 +190,21 @@ fields! {
         };
     }
     beside {
-        /// `result`: what came of ending it with `-K`.
+        /// `result`: the result of destroying the socket with `-K`.
         Result = new("result", 14);
-        /// `acked_rate`: bytes that the peer acknowledges in a second, with `-c`.
+        /// `acked_rate`: bytes per second that the peer acknowledges, with `-c`.
         AckedRate = number("acked_rate", 13) {
             unit: Some(Unit::Rate), applies: has_rate, in_procfs: NEVER, cost: Cost::Rates,
             is_optional: true,
         };
-        /// `received_rate`: bytes that are received in a second, with `-c`.
+        /// `received_rate`: bytes received per second, with `-c`.
         ReceivedRate = number("received_rate", 13) {
             unit: Some(Unit::Rate), applies: has_rate, in_procfs: NEVER, cost: Cost::Rates,
             is_optional: true,
         };
         /// `local`: address, interface and port in one cell.
         Local = new("local", 24) { aliases: &["src"] };
-        /// `peer`: likewise.
+        /// `peer`: likewise for the peer.
         Peer = new("peer", 24) { aliases: &["dst"], cost: Cost::UnixPeers };
         /// `timer.kind`
         TimerKind = word("timer", 11, TimerKind::NAMES) {
@@ -274,12 +272,12 @@ fn is_sctp(table: Table) -> bool {
     table.protocol == Protocol::Sctp
 }
 
-/// An interface is where sockets of the other families are.
+/// Sockets of these two families have an interface instead.
 fn has_address(table: Table) -> bool {
     !matches!(table.protocol, Protocol::Packet | Protocol::Xdp)
 }
 
-/// Of these netlink tells no number of bytes, or messages.
+/// Netlink reports no bytes or messages for these.
 fn has_queues(table: Table) -> bool {
     !matches!(
         table.protocol,
@@ -291,7 +289,7 @@ fn has_uid(table: Table) -> bool {
     !matches!(table.protocol, Protocol::Netlink | Protocol::Vsock)
 }
 
-/// Connections, of which another end may be on this host.
+/// Connections whose other end may be on this host.
 fn has_peer(table: Table) -> bool {
     is_unix(table) || table.protocol.has_service_ports()
 }
@@ -308,12 +306,12 @@ fn is_ip(table: Table) -> bool {
     matches!(table.family, Family::Inet | Family::Inet6)
 }
 
-/// `net/netlink` does not tell who made a socket, nor does `net/unix`.
+/// `net/netlink` and `net/unix` do not report who made a socket.
 const fn has_uid_line(table: Table) -> bool {
     !matches!(table.protocol, Protocol::Unix | Protocol::Netlink)
 }
 
-/// Of memory `/proc/net` reports only what was dropped, and not of all protocols.
+/// Of memory, `/proc/net` reports only drops, and not for all protocols.
 const fn has_drops(table: Table) -> bool {
     !matches!(
         table.protocol,

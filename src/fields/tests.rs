@@ -44,7 +44,7 @@ fn the_last_word_of_a_name_is_a_name_or_says_what_to_write() {
         let path = field.path();
         let last = path.rsplit('.').next().unwrap_or(&path);
         match Field::column(last, tables) {
-            // A field of its own has the name first.
+            // An exact name wins.
             Ok(found) => assert!(found.key() == last || found.own_name() == last, "{last}"),
             Err(Unknown::Ambiguous(names)) => {
                 for name in names {
@@ -54,7 +54,7 @@ fn the_last_word_of_a_name_is_a_name_or_says_what_to_write() {
             }
             other => unreachable!("{last}: {other:?}"),
         }
-        // The last word behind an underscore finds the field too, or names it.
+        // The word after the last underscore also finds the field, or suggests it.
         let end = field.own_name().rsplit('_').next().unwrap_or_default();
         let said = match Field::compared(end, tables) {
             Ok(_) | Err(Unknown::Ambiguous(_)) => continue,
@@ -227,7 +227,7 @@ fn no_limit_nothing_measured_and_left_overs_are_void() {
     ] {
         assert!(is_void(tcp_part(part), &socket), "{part}");
     }
-    // A listener has no round trips; a kernel that did not send them may know them.
+    // A listener has no round-trip time; other sockets may have one even if an old kernel did not send it.
     bytes[0] = 10;
     socket.details_mut().set_info(Structure::TcpInfo, &bytes);
     let value = tcp_part("rtt").value(&Row::bare(&socket));

@@ -1,4 +1,4 @@
-//! What a row has in a field, before any format and any comparison.
+//! The value of a field in a row, before formatting or comparison.
 
 use std::net::IpAddr;
 
@@ -9,24 +9,24 @@ use crate::model::{
     Shutdown, Socket, SocketType, Source, State, Timer,
 };
 
-/// Which end of a socket.
+/// An end of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
-    /// Its own.
+    /// This end.
     Local,
-    /// The other.
+    /// The peer.
     Peer,
 }
 
 impl Datum<'_> {
-    /// The word of a flag.
+    /// The text of a flag.
     pub const fn flag(is_set: bool) -> &'static str {
         if is_set { "true" } else { "false" }
     }
 }
 
 impl Side {
-    /// What belongs to this end.
+    /// The element for this end.
     pub const fn pick<T: Copy>(self, [local, peer]: [T; 2]) -> T {
         match self {
             Self::Local => local,
@@ -34,27 +34,25 @@ impl Side {
         }
     }
 
-    /// The column that shows all of it.
+    /// The column that shows the whole endpoint.
     pub const fn column(self) -> Field {
         self.pick([Field::Local, Field::Peer])
     }
 
-    /// The field of its address.
     pub const fn address(self) -> Field {
         self.pick([Field::LocalAddress, Field::PeerAddress])
     }
 
-    /// The field of its port.
     pub const fn port(self) -> Field {
         self.pick([Field::LocalPort, Field::PeerPort])
     }
 
-    /// This end of a row's socket.
+    /// This end of the row's socket.
     pub const fn of<'a>(self, row: &Row<'a>) -> &'a Endpoint {
         self.pick([&row.socket.local, &row.socket.peer])
     }
 
-    /// The service at its port.
+    /// The service name of its port.
     pub const fn service<'a>(self, row: &Row<'a>) -> Option<&'a str> {
         self.pick([row.local_service, row.peer_service])
     }
@@ -66,7 +64,7 @@ impl Side {
 }
 
 impl Field {
-    /// The end that it is about: the other one, or its own.
+    /// The end that it is about.
     pub const fn side(self) -> Side {
         match self {
             Self::PeerAddress | Self::PeerPort => Side::Peer,
@@ -75,40 +73,40 @@ impl Field {
     }
 }
 
-/// A value that is known.
+/// A known value.
 #[derive(Debug, Clone, Copy)]
 pub enum Datum<'a> {
     /// A number.
     Number(u64),
-    /// A word of the vocabulary: clean text.
+    /// A word of the vocabulary; needs no escaping.
     Word(&'static str),
     /// True or false.
     Flag(bool),
     /// A state.
     State(State),
-    /// An identifier of 64 bits; JSON has its digits as text.
+    /// A 64-bit identifier, written as a string of digits in JSON.
     Id(u64),
-    /// The index of an interface whose name is not known; written as text.
+    /// The index of an interface without a known name; written as text.
     Index(u32),
     /// An address.
     Ip(IpAddr),
-    /// A name from outside, any bytes.
+    /// A name from outside: any bytes.
     Name(&'a [u8]),
-    /// The name of a unix socket: a path, or with a leading NUL an abstract name.
+    /// The name of a unix socket: a path, or NUL and an abstract name.
     Path(&'a [u8]),
-    /// Clean words, separated by commas.
+    /// Words separated by commas; need no escaping.
     List(&'a [u8]),
     /// A timer.
     Timer(Timer),
     /// Numbers.
     Numbers(&'a [u32]),
-    /// Processes; of a part, its value in each of them.
+    /// Processes; of a part, its value for each process.
     Processes(&'a [Process]),
     /// A kernel structure.
     Info(Info<'a>),
     /// Memory.
     Memory(&'a Memory),
-    /// An end of the socket in one cell; text only.
+    /// An endpoint in one cell; in text formats only.
     End(Side),
 }
 
@@ -120,7 +118,7 @@ fn word<'a>(word: Option<&'static str>) -> Option<Datum<'a>> {
     word.map(Datum::Word)
 }
 
-/// A name; an empty one is none.
+/// A name; `None` if empty.
 fn name(name: Option<&str>) -> Option<Datum<'_>> {
     let name = name.filter(|name| !name.is_empty())?;
     Some(Datum::Name(name.as_bytes()))
@@ -135,7 +133,7 @@ fn place<'a>(row: &Row<'a>, fact: Fact) -> Option<Datum<'a>> {
     row.place?.get(fact).map(Datum::Name)
 }
 
-/// The addresses of an end; none are not told.
+/// The addresses of an end; `None` = not reported.
 fn list(side: Side, socket: &Socket) -> Option<Datum<'_>> {
     let [local, peer] = &socket.details.as_ref()?.addresses;
     let list = side.pick([local, peer]);
@@ -152,19 +150,19 @@ fn address<'a>(side: Side, row: &Row<'a>) -> Option<Datum<'a>> {
     }
 }
 
-/// What is known of a field of one row.
+/// What is known of a field in a row.
 #[derive(Debug, Clone, Copy)]
 pub enum Value<'a> {
-    /// It has this value.
+    /// Its value.
     Known(Datum<'a>),
-    /// It is known not to be there.
+    /// Known to be absent.
     Absent,
-    /// No number that means anything: there is no limit, nothing was measured yet, or an earlier life of the
-    /// socket left it. Nothing compares with it.
+    /// A number without meaning: no limit, not measured yet, or left from an earlier connection. No
+    /// comparison matches it.
     Void,
-    /// It may be there: this source does not report it, or who holds the socket cannot be told.
+    /// Unknown: this source does not report it, or the socket's holders are unknown.
     NotReported,
-    /// It was not looked up yet.
+    /// Not looked up yet.
     NotYet,
 }
 
@@ -178,18 +176,18 @@ impl Value<'_> {
     }
 }
 
-/// What `process_status` is where processes were not looked for: every row says what an empty list of them
-/// means, in formats without a null too.
+/// The value of `process_status` if processes were not searched for. It explains an empty list of processes,
+/// also in formats without null.
 pub(super) const NOT_SEARCHED: &str = "not_searched";
 
-/// True if it is not known who holds the socket: it may run elsewhere.
+/// True if the holders are unknown, and may run elsewhere.
 fn is_guessed(row: &Row<'_>) -> bool {
     row.process_status.is_none_or(ProcessStatus::is_unknown)
 }
 
-/// True if where the holders run is known, each part of it or that there is none.
+/// True if the place of the holders is known, or that there is none.
 fn is_place_told(field: Field, row: &Row<'_>) -> bool {
-    // Where it was made is known of some. Those who live in its namespace now tell nothing of units.
+    // The place it was made in may be known. Other processes in its namespace say nothing about units.
     let is_unit = matches!(field, Field::Unit | Field::ContainerUnit);
     let is_by_namespace = row.process_status == Some(ProcessStatus::None) && row.made_in.is_none();
     let is_told = row.place.is_some() && !row.is_owner_in_doubt && !is_guessed(row);
@@ -197,7 +195,7 @@ fn is_place_told(field: Field, row: &Row<'_>) -> bool {
 }
 
 impl Field {
-    /// Its value in a row, for a writer; `None` = there is nothing to write, for whatever reason.
+    /// Its value in a row, for output; `None` = nothing to write, for whatever reason.
     #[inline]
     pub fn get<'a>(self, row: &Row<'a>) -> Option<Datum<'a>> {
         let socket = row.socket;
@@ -302,7 +300,7 @@ impl Field {
         }
     }
 
-    /// The text that a process has in it: a name, a command line, the name of its user.
+    /// Its text for a process: a name, a command line, a user name.
     pub fn text_of(self, process: &Process) -> Option<&[u8]> {
         match self.of_this_end() {
             Self::Process => process.name.as_deref(),
@@ -314,7 +312,7 @@ impl Field {
         }
     }
 
-    /// The value that a process has in it.
+    /// Its value for a process.
     pub fn of_process(self, process: &Process) -> Option<Datum<'_>> {
         match self.of_this_end() {
             Self::Pid => Some(Datum::Number(process.pid.into())),
@@ -324,14 +322,14 @@ impl Field {
         }
     }
 
-    /// Its value in a row, and why there is none.
+    /// Its value in a row, or why there is none.
     pub fn value<'a>(self, row: &Row<'a>) -> Value<'a> {
         if self.cost().is_pending(row) {
             return Value::NotYet;
         }
         match self.get(row) {
             Some(Datum::Processes([])) if self.cost() == Cost::Peers => Value::Absent,
-            // Where it was made is written, and yet nothing that is known of who holds it.
+            // The place it was made in is written, although its holders are unknown.
             Some(_) if self.cost() == Cost::Containers && is_guessed(row) => Value::NotReported,
             Some(Datum::Word(NOT_SEARCHED)) | None => self.missing(row),
             Some(datum) => Value::Known(datum),
@@ -362,9 +360,9 @@ impl Field {
                 };
             }
             _ if self.is_of_owners() => !row.is_owner_in_doubt && row.process_status.is_some(),
-            // What no descriptor can hold belongs to nobody.
+            // A socket that no descriptor can refer to has no owner.
             Self::Uid | Self::User if !socket.may_be_held() => true,
-            // An empty name says that there is none.
+            // An empty name means that the user has none.
             Self::User if row.user.is_some() => true,
             _ => {
                 self.reported_by(socket.source, table)
@@ -388,7 +386,7 @@ impl Field {
         Value::lacking(is_told)
     }
 
-    /// What the search for the processes came to that it is about; `None` = not looked up.
+    /// The result of the search for the processes that it is about; `None` = not looked up.
     pub fn process_status(self, row: &Row<'_>) -> Option<ProcessStatus> {
         match row.peer {
             _ if self.cost() != Cost::Peers => row.process_status,
@@ -407,8 +405,8 @@ impl Field {
         }
     }
 
-    /// True if what the kernel has of it is of another life of the socket: BOUND has no queues, and before the
-    /// first SYN nothing was sent.
+    /// True if the kernel's value is left from an earlier connection: BOUND has no queues, and nothing was
+    /// sent before the first SYN.
     fn is_void(self, socket: &Socket) -> bool {
         let is_queue = matches!(self, Self::RecvQueue | Self::SendQueue);
         match socket.state {
@@ -419,19 +417,19 @@ impl Field {
         }
     }
 
-    /// True if the socket may have none, though such are reported of others.
+    /// True if the socket may lack it, although it is reported for others.
     fn may_be_absent(self, row: &Row<'_>) -> bool {
         let socket = row.socket;
         match self {
             Self::Inode => !socket.lacks_inode(),
-            // Of which IP version it is may not be told.
+            // The IP version may not be reported.
             Self::LocalAddress | Self::PeerAddress if socket.protocol == Protocol::Smc => {
                 self.side().of(row).port.is_none()
             }
             Self::FileInode | Self::FileDevice | Self::AtPath => !socket.has_path(),
             Self::PendingPeers => socket.state != State::Listen,
             Self::User => socket.uid.is_some(),
-            // Whoever may know it is told the mark.
+            // The kernel reports the mark to those who may know it.
             Self::Md5 => socket.mark.is_some(),
             Self::BpfStorage => {
                 let details = socket.details.as_ref();
@@ -443,7 +441,7 @@ impl Field {
         }
     }
 
-    /// The limit of a listener's queue, from `/proc/net`.
+    /// True if it is the limit of a listener's queue and the source is `/proc/net`.
     fn is_backlog(self, row: &Row<'_>) -> bool {
         self == Self::SendQueue
             && row.socket.source == Source::Procfs
@@ -451,25 +449,25 @@ impl Field {
             && row.socket.state == State::Listen
     }
 
-    /// True if nobody reports it of such a socket.
+    /// True if no source reports it for such a socket.
     ///
-    /// Of a connection the kernel keeps less than a socket before and after there is one
-    /// (`inet_request_sock`, `inet_timewait_sock`; the latter may be in `FIN_WAIT_2` too). Who holds it is no
-    /// question where no descriptor can exist.
+    /// Before and after a full socket exists, the kernel keeps less of a connection (`inet_request_sock`,
+    /// `inet_timewait_sock`, the latter also in `FIN_WAIT_2`). Without a possible descriptor there are no
+    /// holders to report.
     fn is_never_reported(self, row: &Row<'_>) -> bool {
         let socket = row.socket;
         if self.is_of_owners() {
             return !socket.may_be_held();
         }
         match socket.state {
-            // Whoever may know it is told.
+            // The kernel reports it to those who may know it.
             _ if self == Self::Mark => false,
             State::Listen | State::Bound | State::Unconn if self == Self::V6Only => false,
             _ if self == Self::V6Only => true,
             State::TimeWait | State::SynRcvd => !self.is_kept(),
-            // Of those in BOUND it tells nothing of the protocol's own.
+            // For BOUND it reports nothing specific to the protocol.
             State::Bound => self.cost() == Cost::Info,
-            // In `/proc/net` a full socket that nobody holds looks the same.
+            // In `/proc/net` a full socket without holders looks the same.
             State::FinWait2 if socket.inode.is_none() => {
                 socket.source != Source::Procfs && !self.is_kept()
             }

@@ -1,4 +1,4 @@
-//! What an expression says of the sockets it accepts, before any is seen.
+//! What an expression implies before any socket is read: states, protocols, processes, fields.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -8,14 +8,14 @@ use crate::fields::Cost;
 use crate::model::{Protocol, Source, State, StateSet};
 
 impl Expr {
-    /// Does it say anything of states?
+    /// True if it tests states.
     pub fn names_state(&self) -> bool {
         let tests = self.tests();
         tests.iter().any(|test| matches!(test, Test::State(_)))
     }
 
-    /// The only processes it asks about, ascending, of which one must hold a socket for it to be accepted;
-    /// `None` = there are others, or none need be.
+    /// The only processes it asks for, ascending, if an accepted socket must be held by one of them; `None`
+    /// otherwise.
     pub fn pids(&self) -> Option<Vec<u32>> {
         let tests = self.tests();
         let mut pids = Vec::new();
@@ -34,13 +34,13 @@ impl Expr {
         self.needs_pid().then_some(pids)
     }
 
-    /// True if it accepts nothing that no process holds of those it names.
+    /// True if it accepts only sockets held by the processes it names.
     fn needs_pid(&self) -> bool {
         let is_pid = |test: &Test, holds: bool| {
             let field = test.field();
             holds && field == Some(Field::Pid)
         };
-        // Of members that all have to hold, one that needs them will do.
+        // In a conjunction one such member is enough.
         let of_list = |members: Vec<bool>, all: bool| members.contains(&all) == all;
         self.fold(true, &is_pid, &of_list)
     }
@@ -50,14 +50,14 @@ impl Expr {
         let needs_of = |test: &Test| match test {
             Test::Shown(_) => vec![Cost::Shown],
             Test::Field(_, _, Operand::Hosts(_) | Operand::Named { .. }) => Vec::new(),
-            // Who holds a socket may see another file at its path.
+            // A holder of the socket may see another file at its path.
             Test::Field(Field::AtPath, ..) => [Field::AtPath.needs(), vec![Cost::Owners]].concat(),
             other => other.field().map(Field::needs).unwrap_or_default(),
         };
         self.tests().into_iter().flat_map(needs_of).collect()
     }
 
-    /// The protocols that it names as wanted.
+    /// The protocols that it asks for by name.
     pub fn protocols(&self) -> BTreeSet<Protocol> {
         match self {
             Self::All(members) | Self::Any(members) => {
@@ -73,7 +73,7 @@ impl Expr {
         }
     }
 
-    /// A field in it that no event tells: what changes within a state, and what must be asked for.
+    /// A field in it that events lack: it changes within a state, or must be requested.
     pub fn not_of_events(&self) -> Option<Field> {
         let fields = self.tests().into_iter().filter_map(Test::field);
         let mut untold = fields.filter(|field| !field.is_in_events());
@@ -81,7 +81,7 @@ impl Expr {
     }
 }
 
-/// Does a test name a protocol as wanted, or a family that is only its own?
+/// True if the test asks for this protocol by name, or for a family that only it has.
 fn names(test: &Test, protocol: Protocol) -> bool {
     match test {
         Test::Field(_, _, Operand::Name(_)) => protocol == Protocol::Unix,
@@ -97,7 +97,7 @@ fn names(test: &Test, protocol: Protocol) -> bool {
 }
 
 impl Rule {
-    /// Every state in which it can hold.
+    /// Every state in which it can match.
     pub fn states(&self) -> StateSet {
         let is_tcp = self.table().protocol.is_tcp_like();
         let of_test = |test: &Test, holds: bool| match test {
@@ -118,20 +118,20 @@ impl Rule {
         self.expr().fold(true, &of_test, &of_list)
     }
 
-    /// The fields in it that this source may not report of sockets that have them, each once: marks to
-    /// those without `CAP_NET_ADMIN`; what a recording lacks depends on whoever made it.
+    /// The fields in it that this source may not report, without duplicates. The kernel reports marks only
+    /// with `CAP_NET_ADMIN`; a recording lacks what its recorder did not request.
     pub fn unknowable(&self, source: Source) -> Vec<Field> {
         let table = self.table();
         let is_limit = |field| source == Source::Procfs && self.is_limit(field);
         self.needed(|field| !field.reported_by(source, table) || is_limit(field))
     }
 
-    /// The fields in it that were missing where a row could not be decided: those that are never reported,
-    /// or else those that every socket has, and older kernels did not tell yet.
+    /// The fields in it that are missing if a row could not be decided: those never reported, or else those
+    /// that every socket has and older kernels did not report.
     pub fn missing(&self, source: Source) -> Vec<Field> {
         let unknowable = self.unknowable(source);
         if unknowable.is_empty() && !self.lacks_range() {
-            // An interface may lack its name alone.
+            // An interface may lack only its name.
             let may_lack = |field: Field| !field.definition().is_optional;
             let is_named = |field: Field| field == Field::Interface || field.capability().is_some();
             return self.needed(|field| may_lack(field) || is_named(field));
@@ -139,13 +139,13 @@ impl Rule {
         unknowable
     }
 
-    /// True if it asks whether the kernel chose a port, and which ports it chooses from is unknown.
+    /// True if it tests for ephemeral ports, but their range is unknown.
     pub fn lacks_range(&self) -> bool {
         let is_unknown = |test: &Test| matches!(test, Test::Autobound { ports: None });
         self.table().protocol.has_service_ports() && self.expr().tests().into_iter().any(is_unknown)
     }
 
-    /// The fields that must be reported for it, and for which this holds, each once.
+    /// The fields that it needs and that satisfy `is_meant`, without duplicates.
     fn needed(&self, is_meant: impl Fn(Field) -> bool) -> Vec<Field> {
         let table = self.table();
         let mut found = Vec::new();
@@ -161,7 +161,7 @@ impl Rule {
         found
     }
 
-    /// Can the field be the limit of a listener's queue?
+    /// True if the field may be the limit of a listener's queue.
     fn is_limit(&self, field: Field) -> bool {
         field == Field::SendQueue
             && self.table().protocol == Protocol::Tcp
@@ -169,11 +169,11 @@ impl Rule {
     }
 }
 
-/// The states in which TCP has a peer. To leave out the others spares the kernel a walk of its own for
-/// each.
+/// The states in which TCP has a peer. Excluding the others saves the kernel a separate iteration for each.
 const WITH_PEER: StateSet = StateSet::ALL.without(State::Listen).without(State::Bound);
 
-/// Does it hold, or fail, of nothing that has no peer: no port there, and the unspecified address or none?
+/// True if it rejects every socket without a peer: one with no port, and with no address or the unspecified
+/// one.
 fn wants_peer(test: &Test, holds: bool) -> bool {
     match test {
         Test::Field(Field::PeerPort, op, Operand::Ports(_)) => (*op == Op::Unequal) != holds,

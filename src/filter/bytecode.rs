@@ -1,10 +1,10 @@
-//! The part of an expression that the kernel itself can test: a program for `inet_diag_bc_run`
+//! Compiles the part of an expression that the kernel can test into a program for `inet_diag_bc_run`
 //! (`net/ipv4/inet_diag.c`).
 //!
-//! The program accepts every socket for which the expression holds, and maybe more. What the kernel
-//! cannot test is taken to hold, and so is what it sees otherwise than the expression does: what is
-//! absent here is 0 there, a mark that is not told still is tested there, and where there is no peer,
-//! what is left of an earlier one is seen.
+//! The program accepts every socket for which the expression holds, and maybe more. Tests that the kernel
+//! cannot do are assumed to hold, and so are those for which it sees other values: absent values are 0 there,
+//! it knows a mark that it does not report, and a socket without a peer may have that of an earlier
+//! connection.
 
 mod code;
 
@@ -19,21 +19,21 @@ use super::expr::ANY_IPV4;
 use super::ports::PortSet;
 use super::{Expr, Field, Op, Operand, PortItem, Prefix, Side, Test};
 
-/// The heaviest program that is worth it, in steps of some 5 ns for each socket.
+/// The heaviest program worth running, in steps of about 5 ns per socket.
 ///
-/// The kernel runs it under a lock. Where it leaves out all of 19,000 connections, their dump takes
-/// 16 ms with 64 ranges of ports, 44 ms with 64 addresses, 1.2 s with 3,000, and 30 ms without any
-/// program (Linux 6.18). What is within this limit is far within the 64 KiB of an attribute.
+/// The kernel runs it under a lock. If it excludes all of 19,000 connections, their dump takes 16 ms with 64
+/// port ranges, 44 ms with 64 addresses, 1.2 s with 3,000, and 30 ms without a program (Linux 6.18). This
+/// limit is far below the 64 KiB of an attribute.
 const MAX_STEPS: usize = 400;
 
-/// What the kernel has for a port where there is none: it is unequal to every port, and in no order.
+/// Stands for a missing port: unequal to every port, and not ordered.
 const NO_PORT: (u16, u16) = (0, 0);
 
-/// Ranges tested for one set of ports: two sets are within the limit.
+/// The most ranges tested for one set of ports; two such sets are within `MAX_STEPS`.
 const MAX_RANGES: usize = 64;
 
-/// The program for an expression as it is left for one table of an IP protocol; empty = there is
-/// nothing to leave out. What `may_be_bound` has no peer, but the kernel tests that of an earlier connection.
+/// Compiles an expression reduced for one table of an IP protocol; empty = there is nothing to exclude. A
+/// socket that `may_be_bound` has no peer, but the kernel tests that of an earlier connection.
 pub(super) fn compile(expr: &Expr, may_be_bound: bool) -> Vec<Operation> {
     let of_test = |test: &Test, holds| match test {
         Test::Field(Field::PeerPort | Field::PeerAddress, op, _)
@@ -47,7 +47,7 @@ pub(super) fn compile(expr: &Expr, may_be_bound: bool) -> Vec<Operation> {
     node.within(MAX_STEPS).program()
 }
 
-/// What the kernel tests where a test has to hold, or to fail.
+/// What the kernel tests so that a test holds, or fails.
 fn of_test(test: &Test, holds: bool) -> Node {
     let Test::Field(field, op, operand) = test else {
         return Node::ALWAYS;
@@ -59,7 +59,7 @@ fn of_test(test: &Test, holds: bool) -> Node {
             let hosts_of = |prefixes: &[Prefix]| hosts(side, prefixes, equal);
             let is_any = side == Side::Local && prefixes.iter().any(|own| own.contains(ANY_IPV4));
             if equal && is_any {
-                // `::` stands for every IPv4 address too, where it is not for IPv6 only.
+                // `::` also includes every IPv4 address, unless it is IPv6-only.
                 let any = Prefix::new(Ipv6Addr::UNSPECIFIED.into(), 128);
                 Node::any([hosts_of(prefixes), hosts_of(&[any])])
             } else if !equal && side == Side::Peer {
@@ -78,7 +78,7 @@ fn of_test(test: &Test, holds: bool) -> Node {
             let index = u32::try_from(*number).ok();
             index.map_or(Node::ALWAYS, |index| same(Check::Interface(index), equal))
         }
-        // Where the mark is not told, `not` of any test of it holds.
+        // If the mark is not reported, `not` of any test of it holds.
         Operand::Masked { value, mask } if holds => {
             let (value, mask) = (*value, *mask);
             same(Check::Mark { value, mask }, equal)

@@ -1,4 +1,4 @@
-//! An expression as text that reads back as the same expression.
+//! Writes an expression as text that parses to the same expression.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -19,7 +19,7 @@ impl Display for Expr {
     }
 }
 
-/// A member of a list, a list in parentheses.
+/// A member of a list; a list is in parentheses.
 fn member(expr: &Expr) -> String {
     match expr {
         Expr::All(_) | Expr::Any(_) => format!("({expr})"),
@@ -121,7 +121,7 @@ fn number(field: Field, value: u64) -> String {
     }
 }
 
-/// The name of a unix socket: quoted it stands for itself, bare it is a glob.
+/// The name of a unix socket: literal if quoted, else a glob.
 fn name(pattern: &Pattern) -> String {
     match pattern {
         Pattern::Exact(name) => match name.as_slice() {
@@ -133,13 +133,13 @@ fn name(pattern: &Pattern) -> String {
     }
 }
 
-/// Bytes that stand for themselves.
+/// Escapes literal bytes.
 fn exact(before: &str, bytes: &[u8]) -> String {
     let clean = escape_also(escape(bytes), |c| c == '"');
     format!("\"{before}{clean}\"")
 }
 
-/// A text in quotation marks; each double one of its own stands between single ones.
+/// Quotes a text; each double quotation mark in it is put between single ones.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"'\"'\""))
 }

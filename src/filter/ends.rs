@@ -1,4 +1,4 @@
-//! Ends of sockets to tests: hosts, names of unix sockets, netlink families, packet protocols.
+//! Parses endpoints into tests: hosts, names of unix sockets, netlink families, packet protocols.
 
 use super::error::{Compared, Refusal, expected};
 use super::hosts::{self, End, Version};
@@ -11,7 +11,7 @@ use crate::model::{Family, netlink_family_name};
 use crate::text::{escape, nearest, unescape};
 
 impl Values<'_> {
-    /// The test of an address, or of an address and a port.
+    /// A test of an address, or of an address and a port.
     pub(super) fn end(&self, field: Field, op: Op, word: &Word<'_>) -> Compared {
         let (version, text) = match word.text.split_once(':') {
             Some(("unix", path)) => return Ok(name(field, op, path, word.quoted)),
@@ -36,7 +36,7 @@ impl Values<'_> {
         self.hosts(field, op, version, text)
     }
 
-    /// `10/8,fe80::/10`: any of them, or none.
+    /// `10/8,fe80::/10`: in one of them, or in none.
     fn hosts(&self, field: Field, op: Op, version: Version, text: &str) -> Compared {
         let mut prefixes = Vec::new();
         let mut others = Vec::new();
@@ -56,7 +56,7 @@ impl Values<'_> {
         Ok(Expr::list(others, op == Op::Unequal))
     }
 
-    /// Address, interface and port: all of them, or not.
+    /// Tests address, interface and port together.
     fn parts(&self, field: Field, op: Op, version: Version, end: End<'_>) -> Compared {
         let family = version.map(|family| one_word(Field::Family, op, family.name()));
         let mut parts: Vec<Expr> = family.into_iter().collect();
@@ -130,7 +130,7 @@ impl Values<'_> {
     }
 }
 
-/// A path, an abstract name, or a glob of them.
+/// A path, an abstract name, or a glob.
 fn name(field: Field, op: Op, text: &str, quoted: bool) -> Expr {
     if text == "*" && !quoted {
         return one_word(Field::Protocol, op, "unix");
@@ -145,7 +145,7 @@ fn name(field: Field, op: Op, text: &str, quoted: bool) -> Expr {
     Expr::field(field, op, Operand::Name(pattern))
 }
 
-/// The netlink family with this name, whatever its case.
+/// The netlink family with this name, in any case.
 fn netlink_family(text: &str) -> Result<String, Refusal> {
     let names = (0..NETLINK_FAMILIES).map(|family| netlink_family_name(family).into_owned());
     let names: Vec<String> = names.collect();
@@ -162,7 +162,7 @@ fn netlink_family(text: &str) -> Result<String, Refusal> {
     }
 }
 
-/// Is it shown as the address of a netlink socket, with a port or not?
+/// True if a netlink socket is shown with this address, with or without a port.
 fn is_netlink_family(text: &str) -> bool {
     let name = text.split_once(':').map_or(text, |(name, _)| name);
     let named = name.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -172,7 +172,7 @@ fn is_netlink_family(text: &str) -> bool {
 /// `MAX_LINKS` (`include/uapi/linux/netlink.h`).
 const NETLINK_FAMILIES: u32 = 32;
 
-/// Could it be nothing but the name of a unix socket?
+/// True if it can only be the name of a unix socket.
 fn is_path(word: &Word<'_>) -> bool {
     let text = &*word.text;
     let any = matches!(text.strip_prefix('*'), Some(rest) if rest.is_empty() || rest.starts_with([':', '%']));

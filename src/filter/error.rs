@@ -1,4 +1,4 @@
-//! What is wrong with a filter, and where.
+//! Errors in a filter, with their position.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use crate::text::{escape, width};
 
 pub(super) type Compared = Result<Expr, Refusal>;
 
-/// Why a word is not the value it should be. The place is told by whoever read the word.
+/// Why a word is not the required value; the caller knows its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// Something else was expected.
+    /// This was expected instead.
     Expected(String),
-    /// It could be a value, but is none.
+    /// It has the right form, but is wrong for this reason.
     Because(String),
 }
 
@@ -20,24 +20,24 @@ pub(super) fn expected<T>(what: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::Expected(what.into()))
 }
 
-/// A filter that cannot be understood. Displayed as the reason, the text, and a caret below the word.
+/// A filter that cannot be parsed. Displayed as the reason, the text, and a caret below the word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilterError {
     /// What was expected, and what was found.
     pub reason: String,
-    /// The text, clean, or the part of it around the place.
+    /// The text, escaped, or the part around the error.
     excerpt: String,
-    /// Columns of the excerpt before the place.
+    /// Columns of the excerpt before the error.
     column: usize,
 }
 
-/// Characters of the text that are shown at the most, and how many of them before the place.
+/// Characters of the text shown, and how many of them before the error.
 const SHOWN: usize = 76;
 const BEFORE: usize = 48;
 const CUT: &str = "...";
 
 impl FilterError {
-    /// About the word that begins at this byte of the text.
+    /// An error in the word at this byte of the text.
     pub(super) fn new(text: &str, at: usize, reason: String) -> Self {
         let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
         let nearest = before.char_indices().rev().take(BEFORE);
@@ -66,7 +66,7 @@ impl FilterError {
     }
 }
 
-/// Escaped, but with its backslashes as they were typed.
+/// Escapes a text, but keeps the backslashes as typed.
 fn clean(text: &str) -> String {
     let pieces: Vec<_> = text
         .split('\\')

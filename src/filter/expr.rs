@@ -1,4 +1,4 @@
-//! The tree of an expression's tests, and how it is written.
+//! The tree of an expression's tests.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -7,10 +7,10 @@ use super::{Field, Pattern};
 use crate::fields::Datum;
 use crate::model::{Family, Protocol, Stage, State, StateSet};
 
-/// Which sockets are wanted. Lists are long where texts are; the depth is bounded.
+/// A filter expression. Lists can be long; the depth is bounded.
 pub type Expr = Tree<Test>;
 
-/// How a number is compared.
+/// A comparison operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
     /// `=`
@@ -28,7 +28,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// Does it hold between these two?
+    /// True if it holds between the two.
     pub fn holds<T: Ord>(self, left: &T, right: &T) -> bool {
         match self {
             Self::Equal => left == right,
@@ -45,7 +45,7 @@ impl Op {
         if equal { Self::Equal } else { Self::Unequal }
     }
 
-    /// As it is written.
+    /// Its notation.
     pub const fn sign(self) -> &'static str {
         match self {
             Self::Equal => "=",
@@ -58,35 +58,35 @@ impl Op {
     }
 }
 
-/// Addresses that begin alike.
+/// An address prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefix {
-    /// The address, with the bits behind the prefix zero.
+    /// The address, with all bits after the prefix 0.
     pub address: IpAddr,
-    /// Bits that count: 0 to 32, or to 128.
+    /// Length in bits: 0 to 32, or to 128.
     pub length: u8,
 }
 
-/// What `::` stands for too, unless it is for IPv6 only.
+/// Also included in `::`, unless that is IPv6-only.
 pub(super) const ANY_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-/// Ports named by one word.
+/// Ports given by one word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PortItem {
-    /// From the first to the last, both included; one port where they are equal.
+    /// A range, inclusive; one port if both are equal.
     Range(u16, u16),
-    /// A service, an IP protocol (raw), an `EtherType` (packet) or `kernel` (netlink): its number for
+    /// A service, an IP protocol (raw), an `EtherType` (packet) or `kernel` (netlink), with its number for
     /// each protocol that has one.
     Service {
-        /// As it was typed.
+        /// The name as typed.
         name: String,
-        /// What it stands for.
+        /// Its numbers.
         numbers: Vec<(Protocol, u32)>,
     },
 }
 
 impl PortItem {
-    /// The first and the last port. A rule holds no services: they became numbers.
+    /// The first and the last port. A rule has no services: they were resolved to numbers.
     pub(super) const fn range(&self) -> (u16, u16) {
         match self {
             Self::Range(first, last) => (*first, *last),
@@ -95,67 +95,67 @@ impl PortItem {
     }
 }
 
-/// One property of a socket.
+/// A test of one property of a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Test {
-    /// Its state is one of these.
+    /// The state is in this set.
     State(StateSet),
-    /// A field is compared with something; what has no order is equal or unequal. Of a field with several
-    /// values (`pid`, `process`) one has to match; for `!=` none may be equal.
+    /// Compares a field; values without an order are only equal or unequal. If a field has several values
+    /// (`pid`, `process`), one must match; for `!=` none may be equal.
     Field(Field, Op, Operand),
-    /// The kernel chose its own port, as far as can be told: it is in `ip_local_port_range`. Of unix
-    /// sockets: an abstract name of five hexadecimal digits.
+    /// The kernel chose the local port, as far as is known: it is in `ip_local_port_range`. For unix sockets:
+    /// an abstract name of five hexadecimal digits.
     Autobound {
-        /// The first port of the range and the last one; `None` = unknown.
+        /// The first and last port of the range; `None` = unknown.
         ports: Option<(u16, u16)>,
     },
-    /// One direction of the connection is shut, the other open.
+    /// Exactly one direction of the connection is shut.
     HalfClosed,
-    /// A TCP connection that its program has closed, and the kernel not yet.
+    /// A TCP connection closed by its program, but not yet by the kernel.
     Orphan,
-    /// A shown field contains this text, whatever the case.
+    /// A shown field contains this text, ignoring case.
     Shown(String),
 }
 
-/// What a field is compared with.
+/// The value that a field is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operand {
-    /// Words of a field that holds one of few, in the order of [`Field::words`].
+    /// Words of a field with few values, in the order of [`Field::words`].
     Words(Vec<&'static str>),
-    /// Addresses in one of these prefixes; never empty. IPv4 prefixes also meet IPv4-mapped addresses. Other
-    /// families have no such address.
+    /// Address prefixes; never empty. IPv4 prefixes also match IPv4-mapped addresses. Other families have no
+    /// addresses of this kind.
     Hosts(Vec<Prefix>),
-    /// Names of unix sockets. An abstract one begins with a NUL.
+    /// Names of unix sockets; abstract ones begin with NUL.
     Name(Pattern),
-    /// Ports; never empty, and a single one where they are ordered.
+    /// Ports; never empty, and only one for ordered comparisons.
     Ports(Vec<PortItem>),
-    /// A number in the unit of the field, but for durations, which are compared in microseconds.
+    /// A number in the unit of the field; durations are in microseconds.
     Number(u64),
     /// `mark & mask == value`.
     Masked {
-        /// What the masked mark is compared with.
+        /// The value of the masked mark.
         value: u32,
-        /// Which bits count; all of them where none were given.
+        /// The mask; all bits if none was given.
         mask: u32,
     },
-    /// What has a name here: an interface, or a cgroup by its path below the cgroup2 mount.
+    /// A name known on this machine: an interface, or a cgroup path below the cgroup2 mount.
     Named {
-        /// The name, as it is written.
+        /// The name as written.
         name: Vec<u8>,
-        /// Its index or id, which is what is compared.
+        /// Its index or id, which is compared.
         number: u64,
     },
     /// Text.
     Text(Pattern),
-    /// No value: the socket has no such thing, `= none`; or that, or it is unknown, `= unknown`.
+    /// No value: `= none` if the socket lacks it, `= unknown` if it is absent or unknown.
     Missing {
-        /// True if it must be known that there is none.
+        /// True if it must be known to be absent.
         told: bool,
     },
 }
 
 impl Operand {
-    /// What has this number here; of what has none, the rows tell the name.
+    /// A named value by its number, or a pattern for the rows' names if it has none.
     pub fn named(name: Vec<u8>, number: Option<u64>) -> Self {
         match number {
             Some(number) => Self::Named { name, number },
@@ -165,7 +165,7 @@ impl Operand {
 }
 
 impl Test {
-    /// The field it looks at, where it is one.
+    /// The field it tests, if it tests one.
     pub(super) const fn field(&self) -> Option<Field> {
         match self {
             Self::Field(field, ..) => Some(*field),
@@ -173,11 +173,11 @@ impl Test {
         }
     }
 
-    /// The field that must be reported for it to be answered; of a half-close, where the state does not
-    /// tell it. Whether a field is told is no question to it.
+    /// The field that must be reported to answer it; for a half-close, where the state does not show it. None
+    /// if it asks whether a field is known.
     pub(super) fn needed_field(&self, protocol: Protocol) -> Option<Field> {
         match self {
-            // `::` stands for every IPv4 address too.
+            // `::` also includes every IPv4 address.
             Self::Field(Field::LocalAddress, _, Operand::Hosts(prefixes))
                 if prefixes.iter().any(|prefix| prefix.contains(ANY_IPV4)) =>
             {
@@ -201,7 +201,7 @@ impl Test {
 }
 
 impl Expr {
-    /// The same, where a socket of IP without a port at an end has port 0 there: as `ss` takes it.
+    /// The same test, with 0 as the port of an IP socket's end without a port, as in `ss`.
     #[must_use]
     pub fn counting_no_port_as_0(self) -> Self {
         let each = |members: Vec<Self>| members.into_iter().map(Self::counting_no_port_as_0);
@@ -240,7 +240,7 @@ impl Expr {
     }
 }
 
-/// Holds of the sockets of IPv6 that speak this version: [`Socket::speaks`](crate::model::Socket::speaks).
+/// Matches IPv6 sockets that use this version: [`Socket::speaks`](crate::model::Socket::speaks).
 pub fn speaks(version: Family) -> Expr {
     let is_at = |address: Ipv6Addr, length, op| {
         let prefixes = vec![Prefix::new(address.into(), length)];

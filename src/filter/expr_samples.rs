@@ -1,4 +1,4 @@
-//! Random expressions, some of which hold for the sockets of `samples`.
+//! Random expressions; some match the sockets of `samples`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -24,7 +24,7 @@ pub(super) fn expr() -> impl Strategy<Value = Expr> {
     })
 }
 
-/// One test of any kind.
+/// A test of any kind.
 pub(super) fn test() -> impl Strategy<Value = Test> {
     prop_oneof![
         2 => states().prop_map(Test::State),
@@ -91,7 +91,7 @@ fn pattern() -> impl Strategy<Value = Pattern> {
     ]
 }
 
-/// Ports, several for `=` and `!=`.
+/// A test of ports, several for `=` and `!=`.
 pub(super) fn port() -> impl Strategy<Value = Test> {
     let items = prop::collection::vec(port_item(), 1..5);
     (side(), op(), items, select(PORTS.to_vec())).prop_map(|(side, op, items, port)| {
@@ -131,7 +131,6 @@ fn host() -> impl Strategy<Value = Test> {
     })
 }
 
-/// The prefix of an address.
 #[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 pub(super) fn prefix(address: &str, length: u8) -> Prefix {
     match address.parse().unwrap() {
@@ -188,7 +187,7 @@ fn looked_up() -> impl Strategy<Value = Test> {
     ]
 }
 
-/// The expression as it is, but for lists of ports and prefixes, of which every member becomes a test.
+/// The expression with each list of ports or prefixes split into separate tests.
 pub(super) fn spelled_out(expr: &Expr, table: Table) -> Expr {
     let each = |members: &[Expr]| {
         members

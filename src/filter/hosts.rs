@@ -7,18 +7,18 @@ use super::{Names, Prefix};
 use crate::model::Family;
 use crate::text::escape;
 
-/// An end of a socket as it was written: each part may be missing.
+/// An endpoint as written; each part is optional.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct End<'t> {
     /// `None` = any.
     pub(super) prefixes: Option<Vec<Prefix>>,
-    /// The interface behind `%`.
+    /// The interface after `%`.
     pub(super) scope: Option<&'t str>,
-    /// What stands behind the colon.
+    /// The text after the colon.
     pub(super) port: Option<&'t str>,
 }
 
-/// The IP version of the addresses a host may have (`inet:`, `inet6:`); `None` = both.
+/// The IP version of a host's addresses (`inet:`, `inet6:`); `None` = both.
 pub(super) type Version = Option<Family>;
 
 pub(super) fn end<'t>(
@@ -69,7 +69,7 @@ fn split_port(text: &str) -> (&str, Option<&str>) {
         .split_at_checked(bracket.unwrap_or(0))
         .unwrap_or_default();
     match rest.split_once(':') {
-        // More than one colon: an IPv6 address without brackets, which has no port.
+        // More than one colon: an IPv6 address without brackets or port.
         Some((host, port)) if bracket.is_some() || !port.contains(':') => {
             let host = text.get(..inside.len() + host.len());
             (host.unwrap_or(text), Some(port))
@@ -85,7 +85,7 @@ struct Host<'t> {
     bracketed: bool,
 }
 
-/// `a/8%if`, `a%if/8`, `[a%if]/8`, `[a/8]%if` …: the scope, and the rest.
+/// Splits off the scope: `a/8%if`, `a%if/8`, `[a%if]/8`, `[a/8]%if` …
 fn take_scope(text: &str) -> (Host<'_>, Option<&str>) {
     let (inner, outer) = text
         .strip_prefix('[')
@@ -102,7 +102,7 @@ fn take_scope(text: &str) -> (Host<'_>, Option<&str>) {
             match mark {
                 '%' if scope.is_none() => scope = Some(value),
                 '/' if length.is_none() => length = Some(value),
-                // Twice, or anything else behind a bracket: no address has that.
+                // Given twice, or something else after a bracket: always invalid.
                 _ => length = Some("?"),
             }
             *part = next;
@@ -138,7 +138,7 @@ fn prefixes(host: &Host<'_>, version: Version, names: &dyn Names) -> Result<Vec<
     Ok(vec![Prefix::new(address, length)])
 }
 
-/// `10` and `192.168`, as they stand before a prefix length.
+/// `10` and `192.168`, as before a prefix length.
 fn abbreviated(text: &str) -> Option<Ipv4Addr> {
     let mut octets = [0; 4];
     let mut places = octets.iter_mut();
@@ -149,7 +149,7 @@ fn abbreviated(text: &str) -> Option<Ipv4Addr> {
     Some(octets.into())
 }
 
-/// `8`, or a netmask of IPv4.
+/// `8`, or an IPv4 netmask.
 fn prefix_length(text: &str, bits: u8) -> Option<u8> {
     if bits == 32
         && let Ok(mask) = text.parse::<Ipv4Addr>()
@@ -164,7 +164,7 @@ fn prefix_length(text: &str, bits: u8) -> Option<u8> {
     text.parse().ok().filter(|length| digits && *length <= bits)
 }
 
-/// Could the DNS know it? Not where it looks like an address that is wrong.
+/// True if it may be a name in the DNS; false if it looks like an invalid address.
 fn is_host_name(text: &str) -> bool {
     let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     text.contains(|c: char| c.is_ascii_alphabetic()) && text.chars().all(letters)
@@ -186,7 +186,7 @@ fn named(name: &str, version: Version, names: &dyn Names) -> Result<Vec<Prefix>,
 }
 
 impl Prefix {
-    /// A prefix, whatever the bits behind it are in `address`.
+    /// Creates a prefix; clears the bits of `address` after it.
     pub fn new(address: IpAddr, length: u8) -> Self {
         let address = match address {
             IpAddr::V4(address) => {

@@ -1,4 +1,4 @@
-//! Text to words and signs.
+//! Splits text into words and signs.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use super::Op;
 /// An operator between a field and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Relation {
-    /// The operator; of a glob `=` or `!=`.
+    /// The operator; for a glob `=` or `!=`.
     pub(super) op: Op,
     /// `~`, `!~`: the value is a glob.
     pub(super) like: bool,
@@ -19,13 +19,13 @@ impl Relation {
         Self { op, like: false }
     }
 
-    /// `<` and its like.
+    /// True for `<` and other ordered comparisons.
     pub(super) const fn is_order(self) -> bool {
         !matches!(self.op, Op::Equal | Op::Unequal)
     }
 }
 
-/// What stands at a place of the text.
+/// A token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind<'t> {
     /// `(`
@@ -40,9 +40,9 @@ pub(super) enum Kind<'t> {
     Or,
     /// `=`, `!=`, `~`, …
     Relation(Relation),
-    /// Anything else up to a blank or a sign; parts of it may be quoted.
+    /// Anything else up to a blank or a sign; it may be partly quoted.
     Word(Word<'t>),
-    /// A quotation mark without a second one.
+    /// An unclosed quotation mark.
     Unclosed,
     /// The end of the text.
     End,
@@ -50,14 +50,14 @@ pub(super) enum Kind<'t> {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word<'t> {
-    /// Without quotation marks.
+    /// The text without quotation marks.
     pub(super) text: Cow<'t, str>,
-    /// Some part of it was quoted: it is no keyword, and no glob.
+    /// True if part of it was quoted: then it is neither a keyword nor a glob.
     pub(super) quoted: bool,
 }
 
 impl<'t> Word<'t> {
-    /// A word without quotation marks.
+    /// An unquoted word.
     pub(super) const fn plain(text: &'t str) -> Self {
         Self {
             text: Cow::Borrowed(text),
@@ -69,9 +69,9 @@ impl<'t> Word<'t> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token<'t> {
     pub(super) kind: Kind<'t>,
-    /// Where it begins, in bytes.
+    /// Its position in bytes.
     pub(super) at: usize,
-    /// As it stands in the text.
+    /// Its text in the source.
     pub(super) source: &'t str,
 }
 
@@ -81,7 +81,7 @@ pub(super) struct Lexer<'t> {
     at: usize,
 }
 
-/// Signs, the longer ones first.
+/// Signs, longer ones first.
 static SIGNS: [(&str, Kind<'static>); 17] = [
     ("==", compare(Op::Equal)),
     ("=~", like(Op::Equal)),
@@ -102,7 +102,7 @@ static SIGNS: [(&str, Kind<'static>); 17] = [
     ("|", Kind::Or),
 ];
 
-/// Words that are signs unless they are quoted, whatever their case.
+/// Words that are operators in any case, unless quoted.
 static KEYWORDS: [(&str, Kind<'static>); 3] =
     [("and", Kind::And), ("or", Kind::Or), ("not", Kind::Not)];
 
@@ -114,7 +114,7 @@ const fn like(op: Op) -> Kind<'static> {
     Kind::Relation(Relation { op, like: true })
 }
 
-/// Does a word end before this character?
+/// True if this character ends a word.
 fn ends_word(c: char) -> bool {
     c.is_whitespace() || matches!(c, '(' | ')' | '=' | '!' | '<' | '>' | '~' | '&' | '|')
 }
@@ -124,7 +124,7 @@ impl<'t> Lexer<'t> {
         Self { text, at: 0 }
     }
 
-    /// The next token; [`Kind::End`] again and again at the end.
+    /// The next token; at the end always [`Kind::End`].
     pub(super) fn advance(&mut self) -> Token<'t> {
         let rest = self.rest();
         let blank = rest.len() - rest.trim_start().len();
@@ -148,7 +148,7 @@ impl<'t> Lexer<'t> {
     }
 }
 
-/// The word a text begins with, and its length there.
+/// The word at the start of a text, and its length there.
 fn word(text: &str) -> (Kind<'_>, usize) {
     let mut word = Word::plain("");
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! Does an expression hold for a row?
+//! Evaluates an expression on a row.
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -12,24 +12,24 @@ mod lists;
 
 use lists::{any_contains, port_holds};
 
-/// Hexadecimal digits in the name that the kernel gives a unix socket (`unix_autobind`).
+/// Length of a name chosen by the kernel for a unix socket (`unix_autobind`).
 const AUTOBIND_DIGITS: usize = 5;
 
-/// What an expression says of a row.
+/// The result of an expression on a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// It holds.
     Yes,
     /// It does not.
     No,
-    /// It depends on a field that was not reported.
+    /// Unknown: it depends on a field that was not reported.
     CannotTell {
-        /// True if it holds as long as such a field has no value.
+        /// The result if that field has no value.
         held: bool,
-        /// True if the source is the reason; false if processes could not be read.
+        /// True if the source lacks the field; false if processes could not be read.
         by_source: bool,
     },
-    /// It depends on what was not looked up yet; never at [`Stage::Owners`].
+    /// It depends on a lookup not done yet; never at [`Stage::Owners`].
     NotYet,
 }
 
@@ -50,7 +50,7 @@ impl Decision {
         }
     }
 
-    /// Joins the answers of two members of a list, neither of which decides it.
+    /// Combines the results of two list members, neither of which is decisive.
     const fn joined(self, other: Self, decisive: bool) -> Self {
         match (self, other) {
             (Self::NotYet, _) | (_, Self::NotYet) => Self::NotYet,
@@ -69,7 +69,7 @@ impl Decision {
         }
     }
 
-    /// Does this or the other hold?
+    /// The result of `self or other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         if [self, other].contains(&Self::Yes) {
@@ -79,7 +79,7 @@ impl Decision {
         }
     }
 
-    /// True if the row is taken for one that matches; `None` = not yet known.
+    /// True if the row counts as a match; `None` = not known yet.
     pub const fn held(self) -> Option<bool> {
         match self {
             Self::Yes => Some(true),
@@ -91,26 +91,26 @@ impl Decision {
 }
 
 impl Rule {
-    /// Evaluates it on a row, as far as that was looked up. `shown` tells whether a shown field contains
-    /// a text, and is asked only of a row with everything.
+    /// Evaluates the rule on a row as far as it was looked up. `shown` tests if a shown field contains a
+    /// text; it is only called at [`Stage::Owners`].
     pub fn decide(&self, row: &Row<'_>, shown: &mut dyn FnMut(&str) -> bool) -> Decision {
         Matcher { row, shown }.expr(self.expr())
     }
 }
 
-/// It depends on what the source does not tell.
+/// Unknown: the source does not report it.
 const UNTOLD: Decision = Decision::CannotTell {
     held: false,
     by_source: true,
 };
 
-/// Processes could not be read.
+/// Unknown: processes could not be read.
 const DOUBT: Decision = Decision::CannotTell {
     held: false,
     by_source: false,
 };
 
-/// The answer of a test, or why it has none.
+/// The answer of a test, or why there is none.
 type Answer<T = bool> = Result<T, Decision>;
 
 struct Matcher<'l, 'r> {
@@ -131,7 +131,7 @@ impl<'r> Matcher<'_, 'r> {
         }
     }
 
-    /// The first member with the answer that decides gives it; without one it is the other answer.
+    /// Returns the first decisive result, or the opposite if there is none.
     fn until(&mut self, members: &[Expr], decisive: bool) -> Decision {
         let mut answer = Decision::of(!decisive);
         for member in members {
@@ -171,13 +171,13 @@ impl<'r> Matcher<'_, 'r> {
             Operand::Hosts(prefixes) => match field.side().of(self.row).ip {
                 Some(ip) if any_contains(prefixes, ip) => true,
                 Some(_) if self.has_further(field.side(), prefixes) => true,
-                // `::` may be every IPv4 address too.
+                // `::` may include every IPv4 address.
                 Some(_) if field == Field::LocalAddress && any_contains(prefixes, ANY_IPV4) => {
                     let is_any_ipv4 = socket.takes_ipv4_too();
                     is_any_ipv4.ok_or_else(|| self.lacking(Field::V6Only, false))?
                 }
                 Some(_) => false,
-                // An address of another kind is none of these.
+                // Other address families match no IP prefix.
                 None if !socket.family.has_ip() => false,
                 None => return Err(self.lacking(field, unequal)),
             },
@@ -208,8 +208,8 @@ impl<'r> Matcher<'_, 'r> {
         Ok(is_same != unequal)
     }
 
-    /// The value of a field. Without one that is the answer of its test: what is known to be absent is
-    /// `unequal` to everything, and what is unknown is neither equal nor unequal to anything.
+    /// The value of a field, or the answer of a test without one: a known absence is `unequal` to everything;
+    /// an unknown value is neither equal nor unequal to anything.
     fn known(&self, field: Field, unequal: bool) -> Answer<Datum<'r>> {
         match field.value(self.row) {
             Value::Known(datum) => Ok(datum),
@@ -221,15 +221,15 @@ impl<'r> Matcher<'_, 'r> {
         }
     }
 
-    /// The answer of a test about a field that has no value of the kind it looks for.
+    /// The answer of a test about a field without a comparable value.
     fn lacking(&self, field: Field, unequal: bool) -> Decision {
         let known = self.known(field, unequal);
         known.err().unwrap_or(Decision::of(unequal))
     }
 
-    /// Where nothing is known of who holds the socket, whether a process does cannot be told; whether it can
-    /// be told is another question, and has an answer. Without an inode nobody can, but for who is known to
-    /// have held it.
+    /// Tests `process_status`. If the holders are unknown, a test for whether there are any is undecided; a
+    /// test for the status itself is not. Without an inode nobody can hold the socket, except known earlier
+    /// holders.
     fn status(&self, accepts: &dyn Fn(ProcessStatus) -> bool) -> Answer {
         let is_found = self.row.process_status.is_some_and(ProcessStatus::is_found);
         if !self.row.socket.may_be_held() && !is_found {
@@ -247,8 +247,8 @@ impl<'r> Matcher<'_, 'r> {
         Ok(accepts(status))
     }
 
-    /// Of several values one has to match; where `equal` is false none may. A process that was not found
-    /// may have any value, and so may one whose value is not known.
+    /// One of several values must match; if not `equal`, none may. A process that was not found, or whose
+    /// value is unknown, may have any value.
     fn some<T>(
         &self,
         (mut values, field): (impl Iterator<Item = Option<T>>, Field),
@@ -267,7 +267,7 @@ impl<'r> Matcher<'_, 'r> {
         }
     }
 
-    /// A number in the unit of filters, where durations are in microseconds.
+    /// Compares a number; durations are in microseconds.
     fn number(&self, field: Field, op: Op, value: u64) -> Answer {
         let (equal, each) = match op {
             Op::Unequal => (false, Op::Equal),
@@ -295,8 +295,7 @@ impl<'r> Matcher<'_, 'r> {
         })
     }
 
-    /// True if this is no name of an interface: its own is that of another machine, in a recording without
-    /// names.
+    /// True if the name is only `ifINDEX`, in a recording without names: the real name is unknown here.
     fn is_nameless(&self, name: &[u8]) -> bool {
         let Socket {
             source, interface, ..
@@ -305,7 +304,7 @@ impl<'r> Matcher<'_, 'r> {
         *source == Source::Replay && interface.is_some_and(is_number)
     }
 
-    /// Is another address of this end, of several, among these?
+    /// True if a further address of this end is in these prefixes.
     fn has_further(&self, side: Side, prefixes: &[Prefix]) -> bool {
         let mut all = self.row.socket.addresses(side.pick([0, 1]));
         all.any(|ip| any_contains(prefixes, ip))
@@ -320,7 +319,7 @@ impl<'r> Matcher<'_, 'r> {
             Datum::Index(index) => is_index(index, |text| pattern.matches(text)),
             Datum::Ip(ip) => is_written(ip, |text| pattern.matches(text)),
             Datum::Path(name) => pattern.matches_name(name),
-            // Of several processes.
+            // From several processes.
             Datum::Name(names) if field.is_of_owners() && field != Field::PeerNetns => {
                 let names = names.split(|byte| *byte == b',').map(Some);
                 return self.some((names, field), equal, |name| pattern.matches(name));
@@ -341,7 +340,7 @@ impl<'r> Matcher<'_, 'r> {
         Ok(matches == equal)
     }
 
-    /// Has the field no value, or one? Where it was not told there may be one.
+    /// Tests if a field has no value, or has one. If it was not reported, it may have one.
     fn missing(&self, field: Field, equal: bool, told: bool) -> Answer {
         match field.value(self.row) {
             Value::NotReported if told => {
@@ -399,19 +398,19 @@ impl<'r> Matcher<'_, 'r> {
     }
 }
 
-/// True if an interface that has this index may be called so, even where its name is not known.
+/// True if an interface with this index may match, even if its name is unknown.
 fn is_index(index: u32, matches: impl Fn(&[u8]) -> bool) -> bool {
     is_written(index, &matches) || is_written(format_args!("if{index}"), matches)
 }
 
-/// Bytes of the longest IP address, `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`, and some.
+/// Longer than any IP address: `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`.
 const LONGEST: usize = 48;
 
-/// Matches the text of a value, without allocating.
+/// Matches the text of a value without allocating.
 fn is_written(value: impl Display, matches: impl FnOnce(&[u8]) -> bool) -> bool {
     let mut bytes = [0; LONGEST];
     let mut free = bytes.as_mut_slice();
-    // It fails for a text that is too long, and none is.
+    // Fails only for a text that is too long; none is.
     let _ = write!(free, "{value}");
     let len = LONGEST - free.len();
     bytes.get(..len).is_some_and(matches)

@@ -1,12 +1,11 @@
-//! The expression language: which sockets are wanted.
+//! The filter language: parsing, compilation for the kernel, and evaluation.
 //!
-//! A text becomes an [`Expr`] ([`parse`]), a tree of [`Test`]s under `and`, `or` and `not`. For one
-//! table of the kernel it is made smaller ([`Expr::for_table`]), what the kernel itself can leave out
-//! is worked out ([`Narrow`]), and every socket that comes is tested in full ([`Rule::decide`]): results
-//! never depend on the kernel's part.
+//! [`parse`] reads a text into an [`Expr`], a tree of [`Test`]s under `and`, `or` and `not`.
+//! [`Expr::for_table`] reduces it for one kernel table, [`Narrow`] is the part that the kernel can test, and
+//! [`Rule::decide`] tests every received socket in full: results never depend on the kernel's part.
 //!
-//! One rule for every field: what is known to be absent satisfies `!=` and nothing else; what is unknown
-//! satisfies neither `=` nor `!=`. `not` turns the answer of a whole test or expression around.
+//! One rule holds for every field: a known absence satisfies only `!=`; an unknown value satisfies neither
+//! `=` nor `!=`. `not` inverts the answer of a whole test or expression.
 
 mod bounds;
 mod bytecode;

@@ -1,4 +1,4 @@
-//! What names stand for, which only the machine knows.
+//! Resolves the names in a filter, which depend on the machine.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -6,30 +6,30 @@ use std::ops::RangeInclusive;
 use super::Field;
 use crate::model::Protocol;
 
-/// A name, and the number it stands for.
+/// A name and its number.
 pub type Resolved = (Vec<u8>, Option<u64>);
 
-/// What the names in a filter stand for on this machine.
+/// Resolves the names in a filter on this machine.
 ///
-/// A name of something that does not exist here is an error that says which name is near; of a recording,
-/// which is of another machine, every name stays a test.
+/// A name that does not exist here is an error that suggests a similar one. A recording is of another
+/// machine, so every name remains a test.
 pub trait Names {
-    /// The number a service, an IP protocol (raw), an `EtherType` (packet) or `kernel` (netlink) has
-    /// with each protocol; empty = no such name.
+    /// The numbers of a service, an IP protocol (raw), an `EtherType` (packet) or `kernel` (netlink) in each
+    /// protocol; empty = no such name.
     fn service(&self, name: &str) -> Vec<(Protocol, u32)>;
-    /// The service whose name is like this one.
+    /// A service with a similar name.
     fn near_service(&self, name: &str) -> Option<String>;
-    /// A name of this machine that a field is compared with, as rows have it: of a cgroup the path below the
-    /// cgroup2 mount. And the number of a user, an interface (whose index and `if7` are names too) or a
-    /// cgroup; `None` = it is looked for among the names of the rows.
+    /// Resolves a name that a field is compared with to its form in rows (for a cgroup the path below the
+    /// cgroup2 mount), with the number of the user, interface (index and `if7` are names too) or cgroup.
+    /// Number `None` = search the names of the rows.
     ///
     /// # Errors
     ///
     /// Why there is no such name.
     fn resolve(&self, field: Field, name: Vec<u8>) -> Result<Resolved, String>;
-    /// The ports the kernel chooses from; `None` = unknown.
+    /// The ephemeral ports; `None` = unknown.
     fn ephemeral(&self) -> Option<RangeInclusive<u16>>;
-    /// True if nothing but unix sockets is listed: an end is the name of one, whatever it looks like.
+    /// True if only unix sockets are listed: every endpoint is a name.
     fn only_unix(&self) -> bool {
         false
     }
@@ -37,6 +37,6 @@ pub trait Names {
     ///
     /// # Errors
     ///
-    /// Why they are not looked up, or were not found.
+    /// Why they were not found, or not looked up.
     fn host(&self, name: &str) -> Result<Vec<IpAddr>, String>;
 }

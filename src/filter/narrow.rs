@@ -1,4 +1,4 @@
-//! What the kernel is asked to leave out.
+//! The part of a filter that the kernel applies.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,41 +6,41 @@ use super::bytecode::{Check, Operation, compile, encoded};
 use super::{Expr, Field, Op, Operand, PortItem, Rule, Side, Test};
 use crate::model::{Family, Protocol, State, Table};
 
-/// The part of an expression that makes the kernel send less. It never sends less than the
-/// expression accepts; by default it sends everything.
+/// The part of an expression that makes the kernel send less. It never excludes a socket that the expression
+/// accepts; by default it excludes nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Narrow {
-    /// The only port of the socket's own end, for the id of the request.
+    /// The only local port, for the id of the request.
     pub local_port: Option<u16>,
-    /// The only port of the other end, for the id of the request.
+    /// The only peer port, for the id of the request.
     pub peer_port: Option<u16>,
-    /// The only connection there can be. Two may have the same ends, where one is bound to an interface,
-    /// so this needs an expression that speaks of it.
+    /// The only possible connection. Two may have the same ends if one is bound to an interface, so the
+    /// expression must test the interface.
     pub exact: Option<Exact>,
-    /// The rest; empty = nothing.
+    /// The rest, as a program; empty = none.
     pub program: Vec<Operation>,
 }
 
 /// Both ends of a connection, in the family of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exact {
-    /// Its own end.
+    /// The local address.
     pub local: SocketAddr,
-    /// The other end.
+    /// The peer's address.
     pub peer: SocketAddr,
-    /// The interface it is bound to; `None` = to none.
+    /// The interface it is bound to; `None` = not bound to any.
     pub interface: Option<u32>,
 }
 
 impl Narrow {
-    /// For one table; nothing for a table without ports of 16 bits. (A raw socket's is its IP
-    /// protocol, and there are few of them.)
+    /// The part for one table; empty for a table without 16-bit ports. (The port of a raw socket is its IP
+    /// protocol, and such sockets are few.)
     pub fn of(rule: &Rule) -> Self {
         let is_tcp = rule.table().protocol == Protocol::Tcp;
         Self::of_states(rule, is_tcp && rule.states().contains(State::Bound))
     }
 
-    /// The same where the source lists nothing in BOUND.
+    /// Likewise, if the source does not list BOUND.
     pub fn without_bound(rule: &Rule) -> Self {
         Self::of_states(rule, false)
     }
@@ -63,8 +63,8 @@ impl Narrow {
         narrow
     }
 
-    /// Without what may leave a socket out at one moment of its life and not at another: what is
-    /// missed is gone then.
+    /// Drops conditions that may change during the life of a socket: one that does not match now may match
+    /// later.
     #[must_use]
     pub fn for_life(mut self) -> Self {
         if self.program.iter().any(|one| one.check.may_change()) {
@@ -73,7 +73,7 @@ impl Narrow {
         self
     }
 
-    /// What a socket must pass, its only ports last.
+    /// Everything a socket must pass, the single ports last.
     pub fn operations(&self) -> Vec<Operation> {
         let ends = [(Side::Local, self.local_port), (Side::Peer, self.peer_port)];
         let ends = ends
@@ -92,12 +92,12 @@ impl Narrow {
         self.program.iter().copied().chain(ports).collect()
     }
 
-    /// The program, for `INET_DIAG_REQ_BYTECODE`; empty = there is nothing to leave out.
+    /// The program for `INET_DIAG_REQ_BYTECODE`; empty = nothing to exclude.
     pub fn bytecode(&self) -> Vec<u8> {
         encoded(&self.program).unwrap_or_default()
     }
 
-    /// True if it leaves out all that these ports and this program do.
+    /// True if it excludes all that these ports and this program exclude.
     pub fn is_within(&self, ports: [Option<u16>; 2], program: &[u8]) -> bool {
         let [local, peer] = ports;
         (local.is_none() || local == self.local_port)
@@ -105,7 +105,7 @@ impl Narrow {
             && (program.is_empty() || program == self.bytecode())
     }
 
-    /// Puts the first single port of each end into the id.
+    /// Moves the first single port of each end to the id.
     fn takes(&mut self, member: &Expr) -> bool {
         let Expr::Test(Test::Field(field, Op::Equal, Operand::Ports(items))) = member else {
             return false;
@@ -141,13 +141,13 @@ impl Exact {
     }
 }
 
-/// The only address an end may have.
+/// The only address that this end may have.
 fn address(member: &Expr, wanted: Side) -> Option<IpAddr> {
     let Expr::Test(Test::Field(field, Op::Equal, Operand::Hosts(prefixes))) = member else {
         return None;
     };
     match prefixes.as_slice() {
-        // No connection has the unspecified one.
+        // No connection has the unspecified address.
         [prefix]
             if *field == wanted.address()
                 && prefix.is_single()
@@ -159,7 +159,7 @@ fn address(member: &Expr, wanted: Side) -> Option<IpAddr> {
     }
 }
 
-/// An address as the sockets of a family have it; an IPv4 one may be mapped.
+/// An address in the form of a family: an IPv4 one may be mapped.
 fn in_family(ip: IpAddr, family: Family) -> Option<IpAddr> {
     match (ip, family) {
         (IpAddr::V4(_), Family::Inet) | (IpAddr::V6(_), Family::Inet6) => Some(ip),
@@ -168,7 +168,7 @@ fn in_family(ip: IpAddr, family: Family) -> Option<IpAddr> {
     }
 }
 
-/// The only interface a socket may be bound to; `Some(None)` = it must be bound to none.
+/// The only interface that the socket may be bound to; `Some(None)` = it must not be bound to any.
 #[expect(clippy::option_option, reason = "whether it is said, and what is said")]
 fn interface(member: &Expr) -> Option<Option<u32>> {
     let Expr::Test(Test::Field(Field::Interface, Op::Equal, operand)) = member else {

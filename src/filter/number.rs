@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::error::{Refusal, expected};
 use crate::model::Unit;
 
-/// Reads a number of this unit; durations come out in microseconds, whatever their field counts.
+/// Parses a number with this unit; durations are returned in microseconds, whatever the unit of the field.
 pub(super) fn number(text: &str, unit: Unit) -> Result<u64, Refusal> {
     let wrong = || {
         expected(match unit {
@@ -36,8 +36,8 @@ pub(super) fn number(text: &str, unit: Unit) -> Result<u64, Refusal> {
     scaled(whole, fraction, scale).map_or_else(|| expected("a smaller number"), Ok)
 }
 
-/// Reads a duration as options have it: `500ms`, `30s`, `5m`; a number alone counts seconds. `None` =
-/// it is none, or too long.
+/// Parses a duration as in options: `500ms`, `30s`, `5m`; a bare number is in seconds. `None` = invalid or
+/// too long.
 pub fn duration(text: &str) -> Option<Duration> {
     let is_bare = text.ends_with(|last: char| last.is_ascii_digit());
     let seconds = if is_bare { "s" } else { "" };
@@ -45,12 +45,12 @@ pub fn duration(text: &str) -> Option<Duration> {
     Some(Duration::from_micros(micros))
 }
 
-/// True if a number could end so.
+/// True if a number may end with this word.
 pub(super) fn is_unit(word: &str) -> bool {
     micros(word).is_some() || rate(word).is_some()
 }
 
-/// What one of a suffix is worth: a fraction, so that bits can be told in bytes.
+/// The factor of a suffix, as a fraction, because rates can be in bits.
 fn scale(suffix: &str, unit: Unit) -> Option<(u64, u64)> {
     let whole = |value| Some((value, 1));
     match (unit, suffix) {
@@ -75,7 +75,7 @@ fn micros(suffix: &str) -> Option<u64> {
     })
 }
 
-/// Binary, as they are shown: `64K`, `64KB` and `64KiB` are the same.
+/// Binary, as displayed: `64K`, `64KB` and `64KiB` are equal.
 fn bytes(suffix: &str) -> Option<u64> {
     let suffix = suffix.to_ascii_lowercase();
     let letter = suffix
@@ -91,7 +91,7 @@ fn bytes(suffix: &str) -> Option<u64> {
     })
 }
 
-/// Bits are decimal, as they are shown; bytes binary.
+/// Bits are decimal, as displayed; bytes are binary.
 fn rate(suffix: &str) -> Option<(u64, u64)> {
     let suffix = suffix.strip_suffix("/s").unwrap_or(suffix);
     let Some(letter) = suffix.strip_suffix("bit") else {
@@ -107,9 +107,9 @@ fn rate(suffix: &str) -> Option<(u64, u64)> {
     Some((bits, 8))
 }
 
-/// The digits before and after a point, times a fraction; `None` = too large for 64 bits.
+/// The digits before and after the point, times a fraction; `None` = does not fit in 64 bits.
 fn scaled(whole: &str, fraction: &str, (times, per): (u64, u64)) -> Option<u64> {
-    // More digits than these are worth less than any unit.
+    // Further digits are below any unit.
     let fraction = fraction.get(..15).unwrap_or(fraction);
     let tens = 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
     let whole: u128 = whole.parse().ok()?;

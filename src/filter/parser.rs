@@ -1,4 +1,4 @@
-//! The grammar: words and signs to a tree.
+//! The parser: tokens to a tree.
 
 use super::error::Refusal;
 use super::lexer::{Kind, Lexer, Relation, Token, Word};
@@ -11,24 +11,24 @@ use crate::fields::Unknown;
 use crate::model::{StateSet, Table};
 use crate::text::escape;
 
-/// How deep parentheses and negations may be nested.
+/// Maximum nesting of parentheses and negations.
 const DEEPEST: usize = 200;
 
-/// Reads an expression. A text without a word selects everything.
+/// Parses an expression. A blank text selects everything.
 ///
 /// # Errors
 ///
-/// What was expected, and where something else was found.
+/// What was expected, and what was found where.
 pub fn parse(text: &str, names: &dyn Names) -> Result<Expr, FilterError> {
     parse_for(text, names, &[])
 }
 
-/// The same, about the sockets of these tables: the short name of a part does where only one structure
-/// of theirs has it.
+/// Likewise, for the sockets of these tables: the short name of a part is enough if only one of their
+/// structures has it.
 ///
 /// # Errors
 ///
-/// What was expected, and where something else was found.
+/// What was expected, and what was found where.
 pub fn parse_for(text: &str, names: &dyn Names, tables: &[Table]) -> Result<Expr, FilterError> {
     let mut lexer = Lexer::new(text);
     let next = lexer.advance();
@@ -55,7 +55,7 @@ struct Parser<'t> {
     text: &'t str,
     lexer: Lexer<'t>,
     next: Token<'t>,
-    /// What stood before it.
+    /// The text of the token before it.
     last: &'t str,
     depth: usize,
     values: Values<'t>,
@@ -63,11 +63,11 @@ struct Parser<'t> {
 
 struct Written<'t> {
     word: Word<'t>,
-    /// Where it begins, in bytes.
+    /// Its position in bytes.
     at: usize,
     /// Its first word in the text.
     source: &'t str,
-    /// What stood before it.
+    /// The text before it.
     after: &'t str,
 }
 
@@ -81,8 +81,8 @@ impl<'t> Parser<'t> {
         token
     }
 
-    /// An expression, at whose beginning `state a state b` means either, and is meant for all of the
-    /// rest, as in `ss`; unless an operator says otherwise.
+    /// A whole expression. As in `ss`, leading `state a state b` means either state, combined with the rest
+    /// by `and`, unless an operator follows.
     fn whole(&mut self) -> Parsed {
         let Some(states) = self.leading_states()? else {
             return self.or(None);
@@ -207,7 +207,7 @@ impl<'t> Parser<'t> {
         self.compared(PORTS, "port", equal, &port)
     }
 
-    /// `FIELD [OP] VALUE`, from the operator on.
+    /// `FIELD [OP] VALUE`, starting at the operator.
     fn comparison(&mut self, subject: Subject, name: &'t str) -> Parsed {
         let relation_at = self.next.at;
         let relation = match relation(&self.next.kind) {
@@ -220,7 +220,7 @@ impl<'t> Parser<'t> {
         let what = subject.value(relation);
         let is_last = self.next.kind == Kind::End && self.last == name;
         if is_last && subject.takes(Relation::compare(Op::Less)) {
-            // What followed may have become the name of a file.
+            // The shell may have taken the rest as a file name.
             let reason = expectation(what, name, "");
             return Err(self.error_here(format!("{reason}; < and > need quotes in a shell")));
         }
@@ -259,7 +259,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    /// A word, or several with blanks behind their commas.
+    /// A word, or several separated by a comma and blanks.
     fn values(&mut self, what: &str) -> Result<Written<'t>, FilterError> {
         let mut value = self.value(what)?;
         while !value.word.quoted && value.word.text.ends_with(',') {
@@ -314,7 +314,7 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// The operator that stands here: a sign, or `ge` and its like.
+/// The operator at this point: a sign, or a word like `ge`.
 fn relation(kind: &Kind<'_>) -> Option<Relation> {
     let word = match kind {
         Kind::Relation(relation) => return Some(*relation),
@@ -346,7 +346,7 @@ fn expectation(what: &str, after: &str, found: &str) -> String {
     format!("expected {what}{after}, found {found}")
 }
 
-/// A word of a message is no longer than this.
+/// Length of a word in a message.
 const LONGEST_WORD: usize = 40;
 
 fn shortened(word: &str) -> String {

@@ -1,27 +1,25 @@
-//! What a text is compared with.
+//! Patterns that texts are compared with.
 
 use crate::text::unescaped;
 
-/// A text, or a glob: `*` stands for any bytes, `?` for one character.
+/// A literal text, or a glob: `*` matches any bytes, `?` one character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pattern {
-    /// These bytes, no others.
+    /// Exactly these bytes.
     Exact(Vec<u8>),
-    /// A glob as it was typed; `\xHH` and `\\` stand for bytes, as in every name that is shown.
+    /// A glob as typed; `\xHH` and `\\` are escapes, as in displayed names.
     Glob(String, Case),
 }
 
-/// Do capitals differ from small letters? (Of ASCII.)
+/// Case sensitivity, for ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
-    /// They do.
     Sensitive,
-    /// They do not.
     Insensitive,
 }
 
 impl Pattern {
-    /// Does it match all of the text?
+    /// True if it matches the whole text.
     pub fn matches(&self, text: &[u8]) -> bool {
         match self {
             Self::Exact(bytes) => bytes == text,
@@ -29,8 +27,8 @@ impl Pattern {
         }
     }
 
-    /// Does it match the name of a unix socket, as the kernel holds it? An `@` at the front of a glob
-    /// stands for the NUL of an abstract name; the character itself is written `\x40` there.
+    /// Matches the name of a unix socket as the kernel holds it. A leading `@` of a glob means the NUL of an
+    /// abstract name; a literal `@` is written `\x40` there.
     pub fn matches_name(&self, name: &[u8]) -> bool {
         match (self, name) {
             (Self::Exact(bytes), _) => bytes == name,
@@ -47,14 +45,14 @@ impl Pattern {
 enum Piece {
     /// Any bytes.
     Any,
-    /// One character; a byte where the text is no UTF-8.
+    /// One character, or one byte of invalid UTF-8.
     One,
     /// This byte.
     Byte(u8),
 }
 
 impl Piece {
-    /// The first piece of a glob, and what follows it.
+    /// Splits off the first piece of a glob.
     fn cut(glob: &[u8]) -> Option<(Self, &[u8])> {
         Some(match glob {
             [b'*', rest @ ..] => (Self::Any, rest),
@@ -64,8 +62,8 @@ impl Piece {
     }
 }
 
-/// Matches piece after piece, and after a mismatch lets the last `*` take one byte more: an earlier
-/// one never has to, for the pieces between them matched as early as they can.
+/// Matches piece by piece. After a mismatch the last `*` takes one more byte; earlier ones never need to,
+/// because the pieces between them match as early as possible.
 fn matches_glob(glob: &[u8], case: Case, text: &[u8]) -> bool {
     let (mut glob, mut at) = (glob, 0);
     let mut last_star = None;
@@ -95,7 +93,7 @@ fn matches_glob(glob: &[u8], case: Case, text: &[u8]) -> bool {
     }
 }
 
-/// How many bytes of the text a piece takes; `None` = it does not match there.
+/// The bytes that a piece matches here; `None` = no match.
 fn taken(piece: Piece, case: Case, text: &[u8], at: usize) -> Option<usize> {
     match piece {
         Piece::Any => None,
@@ -111,7 +109,7 @@ fn taken(piece: Piece, case: Case, text: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// The length of the character that begins here; `None` within one, and at the end.
+/// The length of the character at this position; `None` inside a character, and at the end.
 fn character(text: &[u8], at: usize) -> Option<usize> {
     let byte = text.get(at)?;
     if byte.is_ascii() {
@@ -124,10 +122,10 @@ fn character(text: &[u8], at: usize) -> Option<usize> {
     (!within).then(|| valid_len(text, at).max(1))
 }
 
-/// The length of the valid character that begins here; 0 = none does.
+/// The length of the valid character at this position; 0 = none.
 fn valid_len(text: &[u8], begin: usize) -> usize {
     let rest = text.get(begin..).unwrap_or_default();
-    // No character is longer than four bytes.
+    // A character has at most four bytes.
     let start = rest.get(..4).unwrap_or(rest);
     let first = start.utf8_chunks().next();
     first

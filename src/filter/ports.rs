@@ -3,7 +3,7 @@
 use super::error::{Refusal, expected};
 use super::{Names, PortItem};
 
-/// Reads ports; `None` = any (`*`).
+/// Parses ports; `None` = any (`*`).
 pub(super) fn ports(text: &str, names: &dyn Names) -> Result<Option<Vec<PortItem>>, Refusal> {
     let text = text.strip_prefix("*:").unwrap_or(text);
     if matches!(text, "*" | ":*") {
@@ -49,7 +49,7 @@ fn item(word: &str, names: &dyn Names) -> Result<PortItem, Refusal> {
     })
 }
 
-/// A name that is written as it is read.
+/// True if it has the form of a service name.
 fn is_name(word: &str) -> bool {
     let begins = word.starts_with(|c: char| c.is_ascii_alphanumeric());
     let inner =
@@ -57,7 +57,7 @@ fn is_name(word: &str) -> bool {
     begins && word.chars().all(inner)
 }
 
-/// A port; `None` = it is no number.
+/// A numeric port; `None` = not a number.
 fn number(word: &str) -> Option<Result<u16, Refusal>> {
     let (digits, radix) = match word.strip_prefix("0x") {
         Some(digits) => (digits, 16),
@@ -68,7 +68,7 @@ fn number(word: &str) -> Option<Result<u16, Refusal>> {
     is_number.then(|| port.or_else(|_| expected("a port from 0 to 65535")))
 }
 
-/// Ports as ranges, both ends included: ascending, with at least one other port between two.
+/// A set of ports as inclusive ranges: ascending, with a gap between any two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PortSet(Vec<(u16, u16)>);
 
@@ -104,12 +104,12 @@ impl PortSet {
         Self::of(rest)
     }
 
-    /// With these ports too.
+    /// Adds a range.
     pub(super) fn and(self, range: (u16, u16)) -> Self {
         Self::of(self.0.into_iter().chain([range]))
     }
 
-    /// A set of no more than `count` ranges that has all these ports: the smallest gaps are closed.
+    /// A set of at most `count` ranges that contains all these ports: closes the smallest gaps.
     pub(super) fn widened(self, count: usize) -> Self {
         let excess = self.0.len().saturating_sub(count);
         if excess == 0 {

@@ -1,13 +1,12 @@
-//! What is left of an expression when the table is known.
+//! Reduces an expression for one table.
 
 use super::ports::PortSet;
 use super::{Expr, Field, Op, Operand, PortItem, Prefix, Test};
 use crate::model::{Family, Protocol, Stage, StateSet, Table};
 
-/// An expression for the sockets of one table.
+/// An expression reduced for the sockets of one table.
 ///
-/// The ports and prefixes of a test are ascending and disjoint, and no services. What is cheap to
-/// answer comes first.
+/// Ports and prefixes are ascending and disjoint, and services are resolved. Cheap tests come first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     table: Table,
@@ -20,22 +19,22 @@ impl Rule {
         self.table
     }
 
-    /// What has to hold.
+    /// The expression.
     pub const fn expr(&self) -> &Expr {
         &self.expr
     }
 
-    /// Does no socket of the table match?
+    /// True if no socket of the table matches.
     pub fn is_never(&self) -> bool {
         self.expr == Expr::NEVER
     }
 
-    /// Does every socket of the table match?
+    /// True if every socket of the table matches.
     pub fn is_always(&self) -> bool {
         matches!(&self.expr, Expr::All(members) if members.is_empty())
     }
 
-    /// The expression as it is, but for lists, of which every member becomes a test.
+    /// The expression with each list split into separate tests.
     #[cfg(test)]
     pub(super) fn spelled_out(expr: &Expr, table: Table) -> Self {
         let expr = super::expr_samples::spelled_out(expr, table);
@@ -44,7 +43,7 @@ impl Rule {
 }
 
 impl Expr {
-    /// What is left of it for the sockets of one table.
+    /// Reduces it for the sockets of one table.
     pub fn for_table(&self, table: Table) -> Rule {
         let expr = fold(self, table);
         Rule { table, expr }
@@ -119,7 +118,7 @@ fn fold_field(field: Field, op: Op, operand: &Operand, table: Table) -> Expr {
         (_, other) => other.clone(),
     };
     make_disjoint(&mut operand);
-    // Every socket of such a table has addresses of another kind; and no port has a number that is none.
+    // Sockets of such a table have no IP addresses, and an unknown service has no port.
     let is_empty = match &operand {
         Operand::Hosts(prefixes) => prefixes.is_empty(),
         Operand::Ports(items) => items.is_empty(),
@@ -131,7 +130,7 @@ fn fold_field(field: Field, op: Op, operand: &Operand, table: Table) -> Expr {
     Expr::field(field, op, operand)
 }
 
-/// The range an item stands for; `None` = it has no number in this protocol.
+/// The range of an item; `None` = no number in this protocol.
 fn range_of(item: &PortItem, protocol: Protocol) -> Option<(u16, u16)> {
     let PortItem::Service { numbers, .. } = item else {
         return Some(item.range());
@@ -153,12 +152,12 @@ fn fold_autobound(ports: Option<(u16, u16)>, table: Table) -> Expr {
     }
 }
 
-/// Makes one test of those that name one of many ports or addresses, and puts what is cheap to answer
-/// first. Of the members one has to hold where it `is_any`, else all.
+/// Joins tests of ports and of addresses, and moves cheap tests to the front. Members are alternatives if
+/// `is_any`, else all must hold.
 fn tidy(members: Vec<Expr>, is_any: bool) -> Vec<Expr> {
     let wanted = Op::equal(is_any);
     let mut kept: Vec<Expr> = Vec::with_capacity(members.len());
-    // Where the first test of each list that can be joined stands: of ports, and of addresses.
+    // Index of the first test of each joinable kind: ports and addresses.
     let mut places: Vec<usize> = Vec::new();
     for mut member in members {
         if let Expr::Test(Test::Field(field, op, more)) = &mut member
@@ -187,7 +186,7 @@ fn tidy(members: Vec<Expr>, is_any: bool) -> Vec<Expr> {
     kept
 }
 
-/// Adds the ports or prefixes of another list; false = it is of another kind.
+/// Appends the ports or prefixes of another list; false = other kind.
 fn join(first: &mut Operand, other: &mut Operand) -> bool {
     match (first, other) {
         (Operand::Ports(items), Operand::Ports(more)) => items.append(more),
@@ -197,7 +196,7 @@ fn join(first: &mut Operand, other: &mut Operand) -> bool {
     true
 }
 
-/// Puts ports and prefixes in ascending order, without any that overlap.
+/// Sorts ports and prefixes, and removes overlaps.
 fn make_disjoint(operand: &mut Operand) {
     match operand {
         Operand::Ports(items) => {
@@ -209,14 +208,14 @@ fn make_disjoint(operand: &mut Operand) {
         }
         Operand::Hosts(prefixes) => {
             prefixes.sort_unstable_by_key(|prefix| (prefix.address, prefix.length));
-            // Prefixes do not overlap but one holds the other, and the shorter one came first.
+            // Prefixes overlap only if one contains the other; the shorter one is first.
             prefixes.dedup_by(|prefix, kept| kept.contains(prefix.address));
         }
         _ => {}
     }
 }
 
-/// When the last of its tests can be answered.
+/// The stage at which its last test can be answered.
 fn stage(expr: &Expr) -> Stage {
     let stages = expr.tests().into_iter().map(Test::stage);
     stages.max().unwrap_or(Stage::Socket)

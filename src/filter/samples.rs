@@ -1,4 +1,4 @@
-//! Random sockets.
+//! Random sockets for tests.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -41,7 +41,7 @@ pub(super) const TEXTS: [&str; 9] = [
 pub(super) const GLOBS: [&str; 9] = [
     "*", "n*", "?shd", "@*", "/run/*", "10.*", "*:*", "r??t*", "*0",
 ];
-/// Texts that are long or many, in the order of [`Field::comparable`]; they hold no numbers.
+/// Text fields with long values, or several, in the order of [`Field::comparable`]; they hold no numbers.
 pub(super) const TEXT_FIELDS: [Field; 27] = [
     Field::LocalAddress,
     Field::PeerAddress,
@@ -80,7 +80,7 @@ pub(super) const WORD_FIELDS: [Field; 6] = [
     Field::ProcessStatus,
 ];
 
-/// A row with everything that is known of it.
+/// A row with everything known.
 #[derive(Debug, Clone)]
 pub(super) struct Sample {
     pub(super) socket: Socket,
@@ -95,7 +95,7 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// With everything.
+    /// The row with everything.
     pub(super) fn row(&self) -> Row<'_> {
         Row {
             stage: Stage::Owners,
@@ -107,7 +107,7 @@ impl Sample {
         }
     }
 
-    /// Without its processes.
+    /// The row without its processes.
     pub(super) fn named(&self) -> Row<'_> {
         Row {
             stage: Stage::Names,
@@ -122,14 +122,14 @@ impl Sample {
         }
     }
 
-    /// Of some that are bound to a path it can be told, of some of these it leads to them.
+    /// Known for some sockets bound to a path, true for some of these.
     fn at_path(&self) -> Option<bool> {
         let file = self.socket.file().filter(|file| file.device.1 > 0)?;
         Some(file.device.1 == 1)
     }
 }
 
-/// Every table there is.
+/// Every table.
 pub(super) fn tables() -> Vec<Table> {
     let of = |protocol: Protocol| {
         let families = protocol.families().iter();
@@ -187,7 +187,7 @@ pub(super) fn sample(table: Table) -> impl Strategy<Value = Sample> {
     })
 }
 
-/// A peer with these processes; without any nobody.
+/// A peer with these processes; nobody if there are none.
 fn peer_of(processes: Option<Vec<Process>>) -> Peer {
     match processes {
         None => Peer::absent(false),
@@ -202,7 +202,7 @@ fn peer_of(processes: Option<Vec<Process>>) -> Peer {
     }
 }
 
-/// Where the first of them runs; one of the kernel's is nowhere.
+/// The place of the first process; the kernel has none.
 fn place_of(processes: Option<&[Process]>) -> Option<Place> {
     let first = processes?.first()?;
     let mut place = Place::default();
@@ -259,7 +259,7 @@ pub(super) fn states() -> impl Strategy<Value = StateSet> {
     some.prop_map(|states| states.into_iter().fold(StateSet::EMPTY, StateSet::with))
 }
 
-/// A socket as the sources fill it for this table; whatever may be unknown sometimes is.
+/// A socket as the sources fill it; optional values are sometimes missing.
 pub(super) fn socket(table: Table) -> impl Strategy<Value = Socket> {
     let state = select(
         State::all_named()
@@ -313,7 +313,7 @@ fn end(table: Table) -> impl Strategy<Value = Endpoint> {
     })
 }
 
-/// What only some tables have.
+/// Values that only some tables have.
 #[derive(Debug, Clone)]
 struct Rest {
     numbers: [Option<u32>; 4],

@@ -1,11 +1,11 @@
-//! The words a test begins with.
+//! Subjects of tests: the words that begin one.
 
 use super::Field;
 use crate::fields::Unknown;
 use crate::model::Table;
 use crate::text::nearest;
 
-/// What a test is about.
+/// The subject of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     /// `state`
@@ -20,16 +20,16 @@ pub(super) enum Subject {
     HalfClosed,
     /// `orphan`
     Orphan,
-    /// Everything else; an address stands for all of its end.
+    /// A field; an address means the whole endpoint.
     Field(Field),
-    /// The one or the other.
+    /// Either of two fields.
     Either([Field; 2]),
 }
 
 const ADDRESSES: Subject = Subject::Either([Field::LocalAddress, Field::PeerAddress]);
 pub(super) const PORTS: Subject = Subject::Either([Field::LocalPort, Field::PeerPort]);
 
-/// Words that are no field of the vocabulary, or mean more than one.
+/// Words that are not fields, or mean several.
 const WORDS: [(&str, Subject); 16] = [
     ("state", Subject::State),
     ("exclude", Subject::Exclude),
@@ -50,7 +50,7 @@ const WORDS: [(&str, Subject); 16] = [
 ];
 
 impl Subject {
-    /// What a word stands for among the sockets of these tables, whatever its case.
+    /// The subject that a word means for the sockets of these tables, in any case.
     pub(super) fn of(word: &str, tables: &[Table]) -> Result<Self, Unknown> {
         let word = word.to_ascii_lowercase();
         if let Some((_, subject)) = WORDS.iter().find(|(name, _)| *name == word) {
@@ -60,7 +60,7 @@ impl Subject {
     }
 }
 
-/// The word that may have been meant by one that begins no test.
+/// A similar word, for one that begins no test.
 pub(super) fn meant(word: &str) -> Option<String> {
     let word = word.to_ascii_lowercase();
     let mut known = names();

@@ -1,16 +1,16 @@
-//! Tests under `and`, `or` and `not`.
+//! Trees of tests under `and`, `or` and `not`.
 
-/// What has to hold, of tests of one kind.
+/// A condition made of tests.
 ///
-/// [`Tree::all`], [`Tree::any`] and [`Tree::negated`] build it so that no list holds a list of its own
-/// kind, and none has a single member.
+/// [`Tree::all`], [`Tree::any`] and [`Tree::negated`] build it without lists directly inside lists of the
+/// same kind, and without lists of a single member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tree<T> {
-    /// Every member holds; an empty list always does.
+    /// Every member holds; true if empty.
     All(Vec<Self>),
-    /// Some member holds; an empty list never does.
+    /// Some member holds; false if empty.
     Any(Vec<Self>),
-    /// It does not hold.
+    /// The inner condition does not hold.
     Not(Box<Self>),
     /// One test.
     Test(T),
@@ -23,9 +23,9 @@ impl<T> Default for Tree<T> {
 }
 
 impl<T> Tree<T> {
-    /// What always holds.
+    /// Always holds.
     pub const ALWAYS: Self = Self::All(Vec::new());
-    /// What never holds.
+    /// Never holds.
     pub const NEVER: Self = Self::Any(Vec::new());
 
     /// Every test in it, from left to right.
@@ -39,9 +39,8 @@ impl<T> Tree<T> {
         }
     }
 
-    /// Works something out from the tests up, where each `not` turns what is below it into its opposite:
-    /// `test` for each test, which has to hold or to fail, and `list` for the results of each list, all
-    /// of which have to hold, or any.
+    /// Computes a result bottom-up, with negations pushed down to the tests. `test` maps a test that must
+    /// hold, or fail; `list` combines the results of a list, of which all must hold, or any.
     pub(super) fn fold<R>(
         &self,
         holds: bool,
@@ -64,17 +63,17 @@ impl<T> Tree<T> {
 }
 
 impl<T: PartialEq> Tree<T> {
-    /// All of them.
+    /// All members must hold.
     pub fn all(members: impl IntoIterator<Item = Self>) -> Self {
         Self::list(members, true)
     }
 
-    /// At least one of them.
+    /// Some member must hold.
     pub fn any(members: impl IntoIterator<Item = Self>) -> Self {
         Self::list(members, false)
     }
 
-    /// All of them, or any.
+    /// All members must hold, or any.
     pub(super) fn list(members: impl IntoIterator<Item = Self>, all: bool) -> Self {
         let mut flat = Vec::new();
         for member in members {
@@ -101,7 +100,7 @@ impl<T: PartialEq> Tree<T> {
         }
     }
 
-    /// Its opposite.
+    /// The opposite.
     #[must_use]
     pub fn negated(self) -> Self {
         match self {

@@ -1,4 +1,4 @@
-//! Values to tests: what stands behind a field and its operator.
+//! Builds tests from a field, an operator and a value.
 
 use std::ops::RangeInclusive;
 
@@ -24,7 +24,7 @@ impl Subject {
         }
     }
 
-    /// The operators it goes with, for a message.
+    /// The operators it accepts, for a message.
     pub(super) fn signs(self) -> &'static str {
         match self {
             Self::Field(Field::Cookie) => EQUALITY,
@@ -38,7 +38,7 @@ impl Subject {
         }
     }
 
-    /// What its value is, for a message.
+    /// The kind of value it takes, for a message.
     pub(super) fn value(self, relation: Relation) -> &'static str {
         let (Self::Field(field) | Self::Either([field, _])) = self else {
             return match self {
@@ -69,7 +69,7 @@ const ALL_SIGNS: &str = "= != < <= > >= ~ !~";
 
 pub(super) struct Values<'n> {
     pub(super) names: &'n dyn Names,
-    /// The tables that are read, as far as that is known.
+    /// The tables that are read, as far as known.
     pub(super) tables: &'n [Table],
 }
 
@@ -81,7 +81,7 @@ impl Values<'_> {
         }
     }
 
-    /// How a word that begins no test would be written in one.
+    /// Suggests a test for a word that does not begin one.
     pub(super) fn hint(&self, word: &str) -> Option<String> {
         let lower = word.to_ascii_lowercase();
         let field = Field::comparable().find(|field| field.words().contains(&&*lower));
@@ -104,7 +104,7 @@ impl Values<'_> {
         })
     }
 
-    /// The test that compares a subject with a value. The operator is one that it takes.
+    /// Builds a test from a subject and a value. The operator must be one that the subject accepts.
     pub(super) fn comparison(
         &self,
         subject: Subject,
@@ -150,7 +150,7 @@ impl Values<'_> {
         Ok(Expr::field(field, op, Operand::Ports(items)))
     }
 
-    /// A name that means something on this machine.
+    /// A name that is resolved on this machine.
     pub(super) fn named(&self, field: Field, op: Op, text: &str) -> Compared {
         let (name, number) = self.resolve(field, text)?;
         Ok(Expr::field(field, op, Operand::named(name, number)))
@@ -161,9 +161,9 @@ impl Values<'_> {
         resolved.map_err(Refusal::Because)
     }
 
-    /// `a,b`: either, or for `!=` neither. (Ends and fields of few words have lists of their own.)
+    /// `a,b`: either, or for `!=` neither. (Endpoints and fields with few words parse their own lists.)
     fn fields(&self, field: Field, name: &str, relation: Relation, word: &Word<'_>) -> Compared {
-        // Port ids of netlink sockets have 32 bits.
+        // Netlink port ids have 32 bits.
         let wide = name.ends_with("_port");
         let is_end = matches!(field, Field::LocalAddress | Field::PeerAddress) || field.is_port();
         let has_lists = is_end || !field.words().is_empty();
@@ -205,7 +205,7 @@ impl Values<'_> {
             Field::Mark => mark(relation, &word.text),
             Field::Cookie => cookie(op, &word.text),
             Field::FileDevice if !like && !is_device(&word.text) => expected("a device, like 8:1"),
-            // One without a name is called by its number.
+            // A user without a name is shown as a number.
             Field::ProcessUser if word.text.parse::<u32>().is_ok() => {
                 Ok(text(field, relation, word))
             }
@@ -243,18 +243,18 @@ impl Values<'_> {
     }
 }
 
-/// One of them for `=` and its like, all of them for `!=`.
+/// Any of them for `=`, `<` and so on, all of them for `!=`.
 pub(super) fn any_or_all(op: Op, tests: impl IntoIterator<Item = Compared>) -> Compared {
     let tests: Vec<Expr> = tests.into_iter().collect::<Result<_, _>>()?;
     Ok(Expr::list(tests, op == Op::Unequal))
 }
 
-/// `none`: the socket has no such thing; `unknown`, `null`: there is no value.
+/// `none`: known to be absent; `unknown`, `null`: no value.
 fn is_missing(word: &Word<'_>) -> bool {
     !word.quoted && matches!(&*word.text, "none" | "unknown" | "null")
 }
 
-/// The field has no value, or has one.
+/// Tests for the presence of a value.
 fn missing(field: Field, op: Op, word: &Word<'_>) -> Compared {
     let told = &*word.text == "none";
     match op {
@@ -263,8 +263,8 @@ fn missing(field: Field, op: Op, word: &Word<'_>) -> Compared {
     }
 }
 
-/// `pid = none`: looked everywhere, and there is none. `pid = unknown`: it cannot be told, so that it is
-/// no case of `pid != none`.
+/// `pid = none`: every process was searched, and none holds it. `pid = unknown`: not known, so `pid != none`
+/// does not match either.
 fn owners(word: &Word<'_>, op: Op) -> Compared {
     use ProcessStatus as S;
     let none = &*word.text == "none";
@@ -309,7 +309,7 @@ fn mark(relation: Relation, text: &str) -> Compared {
     Ok(Expr::field(Field::Mark, relation.op, operand))
 }
 
-/// As it is shown, `597576`, as `0x91e48`, or as `ss -e` shows it, `sk:91e48`.
+/// As displayed (`597576`), as `0x91e48`, or as in `ss -e` (`sk:91e48`).
 fn cookie(op: Op, text: &str) -> Compared {
     let hexadecimal = text.strip_prefix("sk:").map(|digits| format!("0x{digits}"));
     match number(hexadecimal.as_deref().unwrap_or(text), Unit::Count) {

@@ -1,4 +1,4 @@
-//! Values that are words of a few: states, protocols and their like.
+//! Parses values from a fixed set of words: states, protocols and others.
 
 use super::error::{Compared, Refusal, expected};
 use super::lexer::{Relation, Word};
@@ -6,7 +6,7 @@ use super::{Case, Expr, Field, Op, Operand, Pattern, Test};
 use crate::model::{Protocol, State, StateSet};
 use crate::text::{escape, nearest};
 
-/// Other names of words, as other tools have them.
+/// Names that other tools use.
 const ALIASES: [(&str, &str); 11] = [
     ("ipv4", "inet"),
     ("ipv6", "inet6"),
@@ -21,13 +21,13 @@ const ALIASES: [(&str, &str); 11] = [
     ("local", "unix"),
 ];
 
-/// States and groups of them: `name,name`.
+/// A list of states and groups: `name,name`.
 pub(super) fn states(text: &str) -> Result<StateSet, Refusal> {
     text.split(',')
         .try_fold(StateSet::EMPTY, |set, word| Ok(set.union(state(word)?)))
 }
 
-/// `state`, with states or a glob.
+/// A `state` test, with states or a glob.
 pub(super) fn state_test(relation: Relation, text: &str) -> Compared {
     let named = if relation.like {
         states_like(text)?
@@ -40,7 +40,7 @@ pub(super) fn state_test(relation: Relation, text: &str) -> Compared {
     })))
 }
 
-/// The states whose names a glob meets.
+/// The states whose names match a glob.
 fn states_like(glob: &str) -> Result<StateSet, Refusal> {
     let pattern = Pattern::Glob(glob.to_owned(), Case::Insensitive);
     let all = State::all_named().chain([State::Unknown(0)]);
@@ -53,7 +53,7 @@ fn states_like(glob: &str) -> Result<StateSet, Refusal> {
     Ok(met)
 }
 
-/// One state, or a group of them.
+/// A state, or a group of states.
 fn state(word: &str) -> Result<StateSet, Refusal> {
     let connected = Protocol::Tcp.connected().union(StateSet::OTHER);
     let bucket = StateSet::EMPTY.with(State::SynRcvd).with(State::TimeWait);
@@ -65,7 +65,7 @@ fn state(word: &str) -> Result<StateSet, Refusal> {
         "bucket" => bucket,
         "big" => bucket.complement(),
         "unknown" => StateSet::EMPTY.with(State::Unknown(0)),
-        // What ss means by it: the kernel's one code for both.
+        // As in ss: the kernel has one code for both.
         "closed" | "close" => StateSet::EMPTY.with(State::Closed).with(State::Unconn),
         _ => match State::from_name(&lower) {
             Some(state) => StateSet::EMPTY.with(state),
@@ -88,7 +88,7 @@ fn unknown_state(word: &str) -> Refusal {
     unknown("state", word, &all).unwrap_or(Refusal::Expected(states))
 }
 
-/// The word is like one of these.
+/// Refuses a word that is similar to one of these.
 fn unknown(what: &str, word: &str, all: &[&str]) -> Option<Refusal> {
     let name = nearest(&plain(word), all)?;
     let word = escape(word.as_bytes());
@@ -105,7 +105,7 @@ pub(super) fn one_word(field: Field, op: Op, word: &'static str) -> Expr {
     Expr::field(field, op, Operand::Words(vec![word]))
 }
 
-/// `tcp,udp`, or the words a glob meets.
+/// `tcp,udp`, or the words that match a glob.
 pub(super) fn words(field: Field, relation: Relation, word: &Word<'_>) -> Compared {
     let all = field.words().iter().copied();
     let mut named: Vec<&str> = Vec::new();

@@ -144,7 +144,7 @@ pub struct InfoField {
     pub words: Vec<(u64, &'static str)>,
     /// True if its values use all 64 bits; many JSON readers are exact only below 2^53.
     pub is_wide: bool,
-    /// The default value, which most sockets have and compact output omits.
+    /// The value that most sockets have; details omit it.
     pub usual: u64,
     /// True if the kernel reports it for a listener. Every other field is 0 there, without meaning.
     of_listener: bool,

@@ -1,10 +1,10 @@
-//! Every option of ss, netstat and lsof.
+//! Tests of every option of ss, netstat and lsof.
 
 use super::{as_lsof, behind};
 use crate::cli::{Terminal, parse};
 use crate::error::Error;
 
-/// The message that refuses a command line; `None` = it is understood.
+/// The message that refuses a command line; `None` = it is accepted.
 fn refusal(line: &str) -> Option<String> {
     let words = format!("lsock {line}");
     match parse(words.split(' ').map(Into::into), Terminal::default()) {

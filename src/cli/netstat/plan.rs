@@ -1,4 +1,4 @@
-//! What `netstat` does one after another, by its options.
+//! The steps of `netstat`, derived from its options.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use crate::model::{Family, Protocol};
 use crate::query::netstat::{Absence, Other, Step};
 use crate::render::Section;
 
-/// Families as they are named. Each is the letter that means the same, or one that no option has; `0` means
-/// nothing for sockets.
+/// Names of families, with the letter that means the same or one that is not an option; `0` has no sockets to
+/// list.
 const FAMILIES: &str = "ax25 5 x25 X ip 4 ipx I appletalk 0 netrom O inet 4 inet6 6 ddp 0 rose R unix x \
     bluetooth 2 tcpip 4 ip6 6 econet 0 ash 0";
 
@@ -25,8 +25,8 @@ enum What {
 
 const INTERNET: &[Section] = &[Section::Internet];
 
-/// Letters, the sections below whose banner they are listed, and what is listed, in the order of `netstat`.
-/// The last ones `lsock` does not list.
+/// Letters, the sections that list them, and what is listed, in the order of `netstat`. `lsock` does not list
+/// the last ones.
 const LISTED: [(&[u8], &[Section], What); 13] = [
     (b"t", INTERNET, What::Tables(Protocol::Tcp)),
     (b"S", INTERNET, What::Tables(Protocol::Sctp)),
@@ -47,7 +47,7 @@ const LISTED: [(&[u8], &[Section], What); 13] = [
     (BLUETOOTH, &[], other("AF BLUETOOTH", &[], 0)),
 ];
 
-/// Both files of listeners and associations are missed where there are none. What they hold is listed.
+/// `netstat` reports both files of listeners and associations as missing. `lsock` lists their contents.
 const OTHER_FILE_OF_SCTP: Other = Other {
     name: "AF INET (sctp)",
     files: &["net/sctp/eps"],
@@ -63,8 +63,8 @@ const fn other(name: &'static str, files: &'static [&'static str], titles: usize
     })
 }
 
-/// What is listed below which banners, in the order of `netstat`, which ends where it finds that something
-/// it was asked for does not exist.
+/// What is listed in which sections, in the order of `netstat`, which exits at the first requested family
+/// that does not exist.
 pub(super) fn parts(given: &BTreeSet<u8>) -> Vec<(&'static [Section], Vec<Step>)> {
     let names = |letters: &[u8]| letters.iter().any(|letter| given.contains(letter));
     let everything = !names(b"46") && !LISTED.iter().any(|(letters, ..)| names(letters));
@@ -76,10 +76,10 @@ pub(super) fn parts(given: &BTreeSet<u8>) -> Vec<(&'static [Section], Vec<Step>)
     };
     let mut parts: Vec<(&[Section], Vec<Step>)> = Vec::new();
     for (letters, sections, what) in LISTED {
-        // One that is asked for as one of its family need not be there.
+        // Need not exist if requested only through its family.
         let by_version = by_version && sections == INTERNET;
         let absence = if by_version { Absence::Silent } else { absence };
-        // Bluetooth has to be named.
+        // Listed only if named.
         let is_usual = everything && letters != BLUETOOTH;
         let is_both = matches!(what, What::Other(OTHER_FILE_OF_SCTP));
         if !(names(letters) || is_usual || by_version) || (is_both && !names(b"a")) {

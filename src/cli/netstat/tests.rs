@@ -1,4 +1,4 @@
-//! What the options of `netstat` come to.
+//! Tests of the options of `netstat`.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -29,7 +29,7 @@ fn layout(netstat: &Netstat) -> NetstatLayout {
     }
 }
 
-/// The steps in short: `inet tcp46 sctp! …`, with `!` what must be there and with `?` what is told.
+/// The steps in short form: `inet tcp46 sctp! …`; `!` must exist, `?` is reported if missing.
 fn steps(words: &str) -> String {
     let mark = |absence| match absence {
         Absence::Silent => "",
@@ -101,7 +101,7 @@ fn families_add_to_protocols() {
     assert_eq!(steps("--ipx --x25"), "ipx/socket! x25!");
     assert_eq!(steps("-2"), "AF BLUETOOTH!");
     assert_eq!(steps("-xf"), "unix: unix! AF BLUETOOTH!");
-    // Known, and without sockets.
+    // Known, but without sockets.
     assert_eq!(steps("-A ddp"), steps(""));
 }
 

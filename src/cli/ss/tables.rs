@@ -1,25 +1,25 @@
-//! Which tables and states `ss` lists, by its options: as its own masks come to it.
+//! Computes the tables and states that `ss` lists from its options, with masks like its own.
 
 use std::collections::BTreeSet;
 
 use crate::filter::{Expr, Field, Op, Operand, Test};
 use crate::model::{Protocol, SocketType, State, StateSet, Table};
 
-/// States by the kernel's code.
+/// States, a bit for each kernel code.
 type States = u16;
-/// Tables by their places in [`TABLES`], or families in [`FAMILIES`].
+/// A bit for each of [`TABLES`], or of [`FAMILIES`].
 type Mask = u16;
 
 const ESTABLISHED: States = 1 << 1;
 pub(super) const CLOSE: States = 1 << 7;
 pub(super) const LISTEN: States = 1 << 10;
-/// From 1 to 11: `ss` knows no other.
+/// Codes 1 to 11: `ss` knows no others.
 pub(super) const ALL_STATES: States = 0xffe;
-/// But for `SYN_RECV`, `TIME_WAIT`, CLOSE and LISTEN.
+/// Without `SYN_RECV`, `TIME_WAIT`, CLOSE and LISTEN.
 pub(super) const CONNECTED: States = ALL_STATES & !(1 << 3 | 1 << 6 | CLOSE | LISTEN);
 const OF_TIPC: States = ESTABLISHED | CLOSE | LISTEN;
 
-/// Families: what `-f` calls them, the letter of the option, and the states that are shown by default.
+/// Families: name for `-f`, option letter, and default states.
 const FAMILIES: [(&str, u8, States); 8] = [
     ("inet", b'4', CONNECTED),
     ("inet6", b'6', CONNECTED),
@@ -38,8 +38,8 @@ const VSOCK: Mask = 1 << 5;
 const TIPC: Mask = 1 << 6;
 const XDP: Mask = 1 << 7;
 
-/// What is listed one after another: what `-A` calls it, its short name there or the letter of the option, the
-/// families, the protocol here and the type, and the states that are shown by default.
+/// A table: name for `-A`, its short name there or the option letter, families, protocol here, type, and
+/// default states.
 type Listed = (
     &'static str,
     &'static str,
@@ -69,13 +69,13 @@ const TABLES: [Listed; 16] = [
     ("mptcp", "M", INET, "mptcp", None, CONNECTED),
 ];
 
-/// What was chosen so far.
+/// The selection so far.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     listed: Mask,
     families: Mask,
     states: States,
-    /// What `-a`, `-l` and the states of the filter say; 0 = nothing.
+    /// States set by `-a`, `-l` and the filter; 0 = none.
     pub(super) state_filter: States,
     is_chosen: bool,
     has_query: bool,
@@ -83,7 +83,7 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Takes the letter of a table or family; false = it is none.
+    /// Adds a table or family by its letter; false = there is none.
     pub(super) fn add(&mut self, letter: u8) -> bool {
         let table = TABLES
             .iter()
@@ -97,7 +97,7 @@ impl Tables {
         table.or(family).is_some()
     }
 
-    /// Takes a family by its name; false = there is none.
+    /// Adds a family by its name; false = there is none.
     pub(super) fn add_family(&mut self, name: &[u8]) -> bool {
         let at = FAMILIES
             .iter()
@@ -105,7 +105,7 @@ impl Tables {
         at.map(|at| self.set_family(at)).is_some()
     }
 
-    /// Takes tables by their names, `tcp,!udp`. Gives a name that none has.
+    /// Adds or removes tables by their names, `tcp,!udp`. Returns the first unknown name.
     pub(super) fn query<'a>(&mut self, names: &'a [u8]) -> Option<&'a [u8]> {
         self.is_chosen = true;
         if !self.has_query {
@@ -144,12 +144,12 @@ impl Tables {
         self.states |= FAMILIES.get(at).map_or(0, |(_, _, states)| *states);
     }
 
-    /// Was nothing chosen?
+    /// True if nothing was selected.
     pub(super) const fn are_default(&self) -> bool {
         !self.is_chosen
     }
 
-    /// Takes `state` or `exclude` and its states.
+    /// Applies `state` or `exclude` with its states.
     pub(super) fn state(&mut self, is_included: bool, named: StateSet) {
         let codes = (1..=11_u8).filter(|code| named.contains(State::from_datagram(*code)));
         let mask = codes.fold(0, |mask, code| mask | 1 << code);
@@ -162,7 +162,7 @@ impl Tables {
         self.has_states = true;
     }
 
-    /// Completes what was chosen. Gives what of it is nothing.
+    /// Completes the selection. Returns what is empty in it.
     pub(super) fn settle(&mut self) -> Option<&'static str> {
         if !self.is_chosen {
             if self.state_filter == 0 {
@@ -192,18 +192,18 @@ impl Tables {
         }
     }
 
-    /// Leaves out everything but TCP; false = that was not chosen.
+    /// Leaves only TCP; false = TCP was not selected.
     pub(super) fn keep_tcp(&mut self) -> bool {
         self.listed &= named(b"tcp");
         self.listed != 0
     }
 
-    /// True if the first column tells rows apart.
+    /// True if the first column varies.
     pub(super) const fn are_many(&self) -> bool {
         self.listed.count_ones() > 1
     }
 
-    /// The same of the second one.
+    /// True if the second column varies.
     pub(super) const fn have_many_states(&self) -> bool {
         self.states.count_ones() > 1
     }
@@ -212,7 +212,7 @@ impl Tables {
         self.families == UNIX
     }
 
-    /// What is listed, in order. Of what always is in one state, nothing where that is not wanted.
+    /// The tables to list, in order. Tables with a single state are omitted if that is not wanted.
     pub(super) fn list(&self) -> Vec<Table> {
         let mut listed = Vec::new();
         for (_, _, families, protocol, _, states) in each(self.listed) {
@@ -227,7 +227,7 @@ impl Tables {
         listed
     }
 
-    /// The states that are shown.
+    /// The states shown.
     pub(super) fn shown_states(&self) -> StateSet {
         let codes = (1..=11_u8).filter(|code| self.states & 1 << code != 0);
         let mut states = codes
@@ -239,7 +239,7 @@ impl Tables {
         states
     }
 
-    /// What is shown of them: these states and types. Those of SCTP the kernel chooses.
+    /// A filter for these states and types. For SCTP the kernel selects them.
     pub(super) fn shown(&self) -> Expr {
         let others = vec!["netlink", "packet", "sctp"];
         let states = Expr::Test(Test::State(self.shown_states()));
@@ -258,7 +258,7 @@ impl Tables {
     }
 }
 
-/// Of this protocol, sockets of these types alone.
+/// A filter for sockets of a protocol that keeps only these types.
 pub(in crate::cli) fn of_kinds(
     protocol: &'static str,
     kinds: impl IntoIterator<Item = SocketType>,
@@ -268,7 +268,7 @@ pub(in crate::cli) fn of_kinds(
     Expr::any([is_other, word(Field::Type, kinds)])
 }
 
-/// Types of which there are names: both names, the protocol and the type.
+/// Socket types with names: both names, protocol and type.
 pub(in crate::cli) fn kinds()
 -> impl Iterator<Item = (&'static str, &'static str, Protocol, SocketType)> {
     TABLES
@@ -290,7 +290,7 @@ fn each(mask: Mask) -> impl Iterator<Item = Listed> {
         .map(|(_, table)| table)
 }
 
-/// The tables of some of these families.
+/// The tables of these families.
 fn of_families(families: Mask) -> Mask {
     choose(|table| table.2 & families != 0)
 }
@@ -300,10 +300,10 @@ fn choose(is_it: impl Fn(&Listed) -> bool) -> Mask {
     all.fold(0, |mask, (at, _)| mask | 1 << at)
 }
 
-/// The tables that `-A` calls so; 0 = it has no such name.
+/// The tables with this name in `-A`; 0 = unknown.
 fn named(name: &[u8]) -> Mask {
     match name {
-        // So `ss` has it.
+        // As in `ss`.
         b"all" => choose(|table| table.2 != TIPC),
         b"inet" => of_families(INET),
         b"unix" => of_families(UNIX),

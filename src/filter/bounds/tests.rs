@@ -47,7 +47,7 @@ fn without(field: Field, words: &[&'static str]) -> Expr {
     Expr::field(field, Op::Unequal, Operand::Words(words.to_vec()))
 }
 
-/// Every set of words of a field but the empty one.
+/// Every non-empty set of words of a field.
 fn sets(field: Field) -> impl Iterator<Item = Vec<&'static str>> {
     let words = field.words();
     (1..1_usize << words.len()).map(move |bits| {
@@ -313,7 +313,7 @@ fn what_waits_for_peers_is_not_asked_for_by_its_peer() {
     assert_eq!(waits(&port(Side::Peer), UDP), [true; 2], "no handshake");
 }
 
-/// Expressions that are mostly about processes and states.
+/// Expressions that mostly test processes and states.
 fn owned() -> impl Strategy<Value = Expr> {
     let leaf = prop_oneof![
         4 => (0_u64..6).prop_map(pid),

@@ -1,52 +1,52 @@
-//! Operations of the kernel's socket filter (`include/uapi/linux/inet_diag.h`), and programs of them.
+//! Operations of the kernel's socket filter (`include/uapi/linux/inet_diag.h`), and their encoding.
 
 use std::net::IpAddr;
 
 use crate::filter::{Prefix, Side, Tree};
 use crate::model::Family;
 
-/// One operation of a program. Where it holds, the next one follows.
+/// One operation of a program. On success the next one follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
     /// What it tests.
     pub check: Check,
-    /// Which operation follows where that fails; as many as there are = the socket is accepted, more = it
-    /// is rejected.
+    /// Index of the operation after failure. The number of operations accepts the socket; a larger index
+    /// rejects it.
     pub fail: usize,
 }
 
 /// A test of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
-    /// It always fails.
+    /// Always fails.
     Never,
-    /// The port is not below this one. (`S_EQ` and `D_EQ` came with Linux 5.16.)
+    /// The port is at least this one. (`S_EQ` and `D_EQ` exist since Linux 5.16.)
     PortAtLeast(Side, u16),
-    /// The port is not above this one.
+    /// The port is at most this one.
     PortAtMost(Side, u16),
-    /// The address begins so. The kernel lets IPv4 meet IPv4-mapped addresses.
+    /// The address has this prefix. In the kernel IPv4 also matches IPv4-mapped addresses.
     Host(Side, Prefix),
-    /// It is bound to this interface.
+    /// The socket is bound to this interface.
     Interface(u32),
-    /// The mark under a mask is this one; the kernel refuses that without `CAP_NET_ADMIN`.
+    /// The masked mark equals `value`; the kernel refuses this without `CAP_NET_ADMIN`.
     Mark {
-        /// What the masked mark is compared with.
+        /// The value of the masked mark.
         value: u32,
-        /// Which bits count.
+        /// The mask.
         mask: u32,
     },
-    /// It belongs to this cgroup.
+    /// The socket belongs to this cgroup.
     Cgroup(u64),
 }
 
-/// `inet_diag_hostcond.port` where the port does not matter.
+/// `inet_diag_hostcond.port` for any port.
 const ANY_PORT: [u8; 4] = (-1_i32).to_ne_bytes();
 
-/// Bytes of an operation without an argument: `struct inet_diag_bc_op`.
+/// Size of an operation without an argument: `struct inet_diag_bc_op`.
 const OP_LEN: usize = 4;
 
 impl Check {
-    /// True if a socket may pass it at one moment of its life and not at another.
+    /// True if its result may change during the life of a socket.
     pub const fn may_change(self) -> bool {
         matches!(self, Self::Mark { .. } | Self::Cgroup(_))
     }
@@ -64,11 +64,11 @@ impl Check {
         }
     }
 
-    /// What follows the operation.
+    /// The argument of the operation.
     fn argument(self) -> Vec<u8> {
         match self {
             Self::Never => Vec::new(),
-            // It stands in the `no` of a second operation.
+            // It is in the `no` of a second operation.
             Self::PortAtLeast(_, port) | Self::PortAtMost(_, port) => {
                 [[0; 2], port.to_ne_bytes()].concat()
             }
@@ -88,7 +88,7 @@ impl Check {
         }
     }
 
-    /// How long it takes, in tests of a port.
+    /// Its cost, in tests of a port.
     const fn steps(self) -> usize {
         match self {
             Self::Host(..) => 4,
@@ -97,12 +97,11 @@ impl Check {
     }
 }
 
-/// The bytes of a program.
+/// Encodes a program.
 ///
-/// An operation is followed by its argument. `yes` is the length of both: the kernel finds its way
-/// through a program by it, so that success always leads to what comes next. Failure leads `no`
-/// bytes on. A program that ends exactly at its end accepts; one that jumps four bytes beyond it
-/// rejects. `None` = too long to jump in.
+/// An operation is followed by its argument. `yes` is the length of both: the kernel steps through a program
+/// by it, so success always leads to the next operation. Failure skips `no` bytes. A program that ends
+/// exactly at its end accepts; one that jumps four bytes beyond it rejects. `None` = too long for a jump.
 pub(in crate::filter) fn encoded(operations: &[Operation]) -> Option<Vec<u8>> {
     let arguments = operations
         .iter()
@@ -127,11 +126,11 @@ pub(in crate::filter) fn encoded(operations: &[Operation]) -> Option<Vec<u8>> {
     Some(program)
 }
 
-/// What has to hold of a socket that is listed.
+/// The condition of a listed socket.
 pub(super) type Node = Tree<Check>;
 
 impl Node {
-    /// Without the parts of a conjunction that make it heavier than that.
+    /// Drops those parts of a conjunction that exceed the limit.
     pub(super) fn within(self, limit: usize) -> Self {
         let mut left = limit;
         let members = match self {
@@ -145,26 +144,26 @@ impl Node {
         }))
     }
 
-    /// Its operations; none when it accepts everything.
+    /// Its operations; empty if it accepts everything.
     pub(super) fn program(&self) -> Vec<Operation> {
         let mut program = Vec::new();
         self.emit(usize::MAX, &mut program);
         program
     }
 
-    /// What its operations are worth together, of which each jump is worth one.
+    /// The sum over its operations; each jump counts one.
     fn sum(&self, worth: fn(Check) -> usize) -> usize {
         let all = |members: &[Self]| members.iter().map(|member| member.sum(worth)).sum();
         match self {
             Self::All(members) => all(members),
-            // A jump behind each member but the last; of no member, the one that rejects.
+            // A jump after each member except the last; without members, the jump that rejects.
             Self::Any(members) => all(members) + members.len().abs_diff(1),
             Self::Not(inner) => inner.sum(worth) + 1,
             Self::Test(check) => worth(*check),
         }
     }
 
-    /// Appends it: success leads to what comes next, failure to the operation `fail`.
+    /// Appends its operations: success leads to the next operation, failure to `fail`.
     fn emit(&self, fail: usize, program: &mut Vec<Operation>) {
         let len = |node: &Self| node.sum(|_| 1);
         let jump = |fail| Operation {

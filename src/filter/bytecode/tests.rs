@@ -1,4 +1,4 @@
-//! Programs run as the kernel runs them.
+//! Tests that run programs as the kernel does.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -89,7 +89,7 @@ fn service(op: Op, numbers: &[(Protocol, u32)]) -> Expr {
     service.for_table(TCP).expr().clone()
 }
 
-/// The program of an expression, which the kernel does not refuse.
+/// Compiles an expression to a program that the kernel accepts.
 fn program(expr: &Expr) -> Vec<u8> {
     let program = encoded(&compile(expr, false)).unwrap();
     assert!(program.is_empty() || audit(&program), "{expr:?}");
@@ -101,7 +101,7 @@ fn accepts(expr: &Expr, entry: &Entry) -> bool {
     program.is_empty() || runs(&program, entry)
 }
 
-/// The ports, among some, that a program accepts.
+/// Those of some ports that a program accepts.
 fn ports_accepted(expr: &Expr) -> Vec<u16> {
     let ports = [0, 1, 21, 22, 23, 79, 80, 81, 443, 65_534, 65_535];
     let accepted = |port: &u16| {
@@ -346,7 +346,7 @@ fn lists_within_lists_jump_to_their_own_ends() {
     assert_eq!(ports_accepted(&either.negated()), neither);
 }
 
-/// Expressions for so many addresses.
+/// An expression with `count` addresses.
 fn hosts(count: usize) -> Expr {
     let texts: Vec<String> = (0..count).map(|n| format!("10.0.0.{n}/32")).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -381,7 +381,7 @@ fn audit_refuses_what_the_kernel_refuses() {
     assert!(!audit(&op(none, 4, 4)));
     assert!(!audit(&op(s_ge, 4, 8)));
     assert!(!audit(&[]));
-    // A jump into the argument of another operation.
+    // Jumps into the argument of another operation.
     let into = [op(jmp, 4, 8), op(s_ge, 8, 8), op(0, 0, 5)].concat();
     assert!(!audit(&into));
 }

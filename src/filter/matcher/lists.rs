@@ -1,10 +1,10 @@
-//! One of many: ports, prefixes.
+//! Membership in lists of ports and of prefixes.
 
 use std::net::IpAddr;
 
 use crate::filter::{Op, PortItem, Prefix};
 
-/// Is the port one of the items? They are ascending and disjoint ranges.
+/// Tests a port against ascending, disjoint ranges.
 pub(super) fn port_holds(port: u32, op: Op, items: &[PortItem]) -> bool {
     let range = |item: &PortItem| {
         let (first, last) = item.range();
@@ -22,8 +22,8 @@ pub(super) fn port_holds(port: u32, op: Op, items: &[PortItem]) -> bool {
     }
 }
 
-/// Is the address in one of the prefixes, ascending and disjoint? One of IPv4 also holds IPv4-mapped
-/// addresses.
+/// True if one of the prefixes, ascending and disjoint, contains the address. IPv4 prefixes also contain
+/// IPv4-mapped addresses.
 pub(super) fn any_contains(prefixes: &[Prefix], ip: IpAddr) -> bool {
     let mapped = match ip {
         IpAddr::V4(_) => None,
@@ -38,12 +38,12 @@ pub(super) fn any_contains(prefixes: &[Prefix], ip: IpAddr) -> bool {
 }
 
 impl Prefix {
-    /// Does only one address begin with it?
+    /// True if it contains only one address.
     pub(in crate::filter) const fn is_single(&self) -> bool {
         self.length == self.bits()
     }
 
-    /// True if an address is so long.
+    /// True if its length is valid.
     pub(in crate::filter) const fn is_possible(&self) -> bool {
         self.length <= self.bits()
     }
@@ -52,7 +52,7 @@ impl Prefix {
         if self.address.is_ipv4() { 32 } else { 128 }
     }
 
-    /// Does the address begin with it? Those of the other family do not.
+    /// True if the address has this prefix; false for the other family.
     pub(in crate::filter) fn contains(&self, ip: IpAddr) -> bool {
         let length = u32::from(self.length);
         match (self.address, ip) {

@@ -23,7 +23,7 @@ fn table(socket: &Socket) -> Table {
     socket.table()
 }
 
-/// The answer at a stage; the same whether the expression was fitted to the table or not.
+/// The answer at a stage; the same with and without reducing the expression to the table.
 fn answer(test: &Test, row: &Row<'_>, stage: Stage) -> Option<bool> {
     let (expr, table) = (Expr::Test(test.clone()), table(row.socket));
     let mut shown = |text: &str| text == "shown";

@@ -1,4 +1,4 @@
-//! What becomes part of the request.
+//! Tests of what the request to the kernel contains.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::net::SocketAddr;
@@ -87,7 +87,7 @@ fn service_goes_into_the_request_with_its_number() {
     );
     let udp = narrowed(&expr, table(Protocol::Udp, Family::Inet));
     assert_eq!(udp.peer_port, Some(53));
-    // No UDP-Lite service of that name: nothing matches.
+    // There is no UDP-Lite service with that name, so nothing matches.
     let lite = narrowed(&expr, table(Protocol::UdpLite, Family::Inet));
     assert_eq!((lite.peer_port, lite.bytecode().len()), (None, 4));
 }
@@ -137,7 +137,7 @@ fn tables_without_ports_of_16_bits_are_read_whole() {
     }
 }
 
-/// It must be bound to no interface.
+/// A test for no interface.
 fn on_none() -> Expr {
     Expr::field(
         Field::Interface,
@@ -146,7 +146,7 @@ fn on_none() -> Expr {
     )
 }
 
-/// Two ends, and no interface.
+/// Two ends without an interface.
 fn unbound(local: &str, peer: &str, length: u8) -> Vec<Expr> {
     let mut members = connection(local, peer, length);
     members.push(on_none());

@@ -1,4 +1,4 @@
-//! Texts and what they mean; texts that mean nothing, and what is said then.
+//! Tests of accepted and rejected filters.
 
 mod tables;
 
@@ -12,7 +12,7 @@ use crate::filter::{Field, Resolved};
 use crate::model::Protocol;
 use tables::{ACCEPTED, REJECTED};
 
-/// A machine with a few names.
+/// A machine with a few known names.
 pub(in crate::filter) struct Known;
 
 impl Names for Known {
@@ -76,7 +76,7 @@ fn texts_have_their_meaning() {
     }
 }
 
-/// The same machine, of which only unix sockets are listed.
+/// The same machine, listing only unix sockets.
 struct OnlyUnix;
 
 impl Names for OnlyUnix {

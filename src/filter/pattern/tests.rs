@@ -100,7 +100,7 @@ fn many_stars_do_not_take_for_ever() {
     assert!(!pattern.matches(&b"a".repeat(20_000)));
 }
 
-/// Where a text falls into characters, and bytes that belong to none.
+/// Splits a text into characters and invalid bytes.
 fn characters(text: &[u8]) -> Vec<&[u8]> {
     let mut found = Vec::new();
     let mut rest = text;

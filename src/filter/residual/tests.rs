@@ -278,7 +278,7 @@ fn ends_are_tidy(expr: &Expr) -> bool {
     })
 }
 
-/// The answer of the rule for the table, and of the expression as it is.
+/// The answers of the reduced rule, and of the original expression.
 fn answers(sample: &Sample, expr: &Expr) -> (Option<bool>, Option<bool>) {
     let socket = &sample.socket;
     let table = Table {

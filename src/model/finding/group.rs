@@ -114,8 +114,8 @@ pub enum GroupBy {
     Peer,
     /// By local port.
     Port,
-    /// By what makes the kernel share or exclude ephemeral ports: for TCP the local address with the peer's
-    /// address and port; unconnected sockets have no route.
+    /// By what keeps the kernel from choosing a port: TCP connections by local address and peer's address
+    /// and port; unconnected sockets form one group.
     Route,
     /// Each socket is a group.
     Socket,

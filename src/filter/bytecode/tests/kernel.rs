@@ -1,4 +1,4 @@
-//! `inet_diag_bc_run` and `inet_diag_bc_audit` as `net/ipv4/inet_diag.c` of Linux 6.18 describes them.
+//! `inet_diag_bc_run` and `inet_diag_bc_audit`, after `net/ipv4/inet_diag.c` of Linux 6.18.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -50,7 +50,7 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-/// Does the program let this socket pass?
+/// True if the program accepts this socket.
 pub(super) fn runs(program: &[u8], entry: &Entry) -> bool {
     let mut at = 0;
     while at < program.len() {
@@ -81,7 +81,7 @@ fn passes(op: &[u8], entry: &Entry) -> bool {
     }
 }
 
-/// `struct inet_diag_hostcond` against one end.
+/// `struct inet_diag_hostcond` for one end.
 fn meets(condition: &[u8], address: IpAddr, port: u16) -> bool {
     let wanted = u32_at(condition, 4);
     if wanted != u32::MAX && wanted != u32::from(port) {
@@ -106,7 +106,7 @@ fn begins(address: &[u8], with: &[u8], bits: usize) -> bool {
     (0..bits).all(|bit| (address[bit / 8] ^ with[bit / 8]) & (0x80 >> (bit % 8)) == 0)
 }
 
-/// Would the kernel take this program (from root)?
+/// True if the kernel accepts this program (from root).
 pub(super) fn audit(program: &[u8]) -> bool {
     if program.len() < 4 || program.len() > 0xffff - 4 {
         return false;
@@ -130,7 +130,7 @@ pub(super) fn audit(program: &[u8]) -> bool {
     at == program.len()
 }
 
-/// Bytes an operation needs with its argument; `None` = they are not there.
+/// Size of an operation with its argument; `None` = incomplete.
 fn least_len(op: &[u8]) -> Option<usize> {
     let least = match *op.first()? {
         NOP | JMP | AUTO => 4,
@@ -154,7 +154,7 @@ fn least_len(op: &[u8]) -> Option<usize> {
     (least <= op.len()).then_some(least)
 }
 
-/// `valid_cc`: one comes there by `yes` alone.
+/// `valid_cc`: True if `yes` offsets alone lead there.
 fn is_begin_of_op(program: &[u8], to: usize) -> bool {
     let mut at = 0;
     while at < to {

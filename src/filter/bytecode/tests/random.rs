@@ -1,4 +1,4 @@
-//! Random expressions against random sockets.
+//! Tests of random expressions on random sockets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -64,7 +64,7 @@ fn leaves() -> impl Strategy<Value = Expr> {
     let hosts = (sides(), any::<bool>(), prefixes()).prop_map(|(side, equal, prefixes)| {
         Expr::field(side.address(), Op::equal(equal), Operand::Hosts(prefixes))
     });
-    // Two tests of which the kernel knows nothing.
+    // Two tests that the kernel does not know.
     let others = select(vec![
         Expr::Test(Test::HalfClosed),
         Expr::Test(Test::State(StateSet::EMPTY.with(State::Listen))),
@@ -91,7 +91,7 @@ fn expressions() -> impl Strategy<Value = Expr> {
     })
 }
 
-/// A socket as it is told, and as a program sees it: with a mark even where none is told.
+/// A socket as reported, and as a program sees it: with a mark even if none is reported.
 fn sockets() -> impl Strategy<Value = (Socket, Entry)> {
     let ends = (addresses(), addresses(), near_ports(), near_ports());
     let numbers = (0..4_u32, 0..4_u32, 0..4_u64);
@@ -102,7 +102,7 @@ fn sockets() -> impl Strategy<Value = (Socket, Entry)> {
             socket.peer.ip = Some(peer);
             socket.local.port = Some(u32::from(sport)).filter(|port| *port != 0);
             socket.peer.port = Some(u32::from(dport)).filter(|port| *port != 0);
-            // Where there is no peer, what is left of an earlier one is none.
+            // Without a peer nothing is left of an earlier one.
             socket.peer.ip = socket.peer.ip.filter(|_| dport != 0 || told[1]);
             if told[3] {
                 socket.state = State::Bound;
@@ -127,7 +127,7 @@ fn sockets() -> impl Strategy<Value = (Socket, Entry)> {
     )
 }
 
-/// Does the expression hold? What is absent matches `!=` alone, and an unknown mark not even that.
+/// True if the expression holds. Absent values match only `!=`, and an unknown mark not even that.
 fn holds(expr: &Expr, socket: &Socket) -> bool {
     match expr {
         Expr::All(members) => members.iter().all(|member| holds(member, socket)),

@@ -1,4 +1,4 @@
-//! What is certain of a socket whose processes cannot be told.
+//! Tests of what is certain about a socket with unknown holders.
 
 use proptest::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::filter::samples::any_sample;
 use crate::filter::{Decision, Expr, Field, Op, Operand, Rule, Test};
 use crate::model::{ProcessStatus, Row, Socket, Stage, State, StateSet};
 
-/// The answer, where it is certain.
+/// The answer if certain.
 fn certain(rule: &Rule, row: &Row<'_>) -> Option<bool> {
     let stage = Stage::Owners;
     match rule.decide(&Row { stage, ..*row }, &mut |_| false) {
@@ -17,7 +17,7 @@ fn certain(rule: &Rule, row: &Row<'_>) -> Option<bool> {
     }
 }
 
-/// The answer for a socket that somebody may hold, or nobody.
+/// The answer for a socket whose holders are unknown.
 fn unread(expr: &Expr, socket: &Socket) -> Option<bool> {
     let row = Row {
         process_status: Some(ProcessStatus::Unreadable),
@@ -142,7 +142,7 @@ fn process_whose_name_cannot_be_read_may_have_any() {
     }
 }
 
-/// Whether processes can be told is asked, and answered otherwise when they can.
+/// True if it tests whether holders are known, which changes once they are.
 fn asks_whether_told(expr: &Expr) -> bool {
     expr.tests().into_iter().any(|test| match test {
         Test::Field(field, _, Operand::Missing { .. }) => field.is_of_owners(),

@@ -1,4 +1,4 @@
-//! `::` where it stands for every IPv4 address too.
+//! Tests of `::` as an address that includes IPv4.
 
 use super::{host, of, table, tcp6};
 use crate::filter::{Decision, Expr, Test};
@@ -18,7 +18,7 @@ fn every_address_of_both_versions_is_that_of_ipv4_too() {
     assert!(!of(&host(true, "0.0.0.0", 0), &listener));
     assert!(of(&host(false, "0.0.0.0", 0), &listener));
     assert!(of(&host(true, "::", 128), &listener));
-    // Its own address is another one: no question.
+    // Another local address needs no `v6only`.
     listener.v6only = None;
     listener.local.ip = Some("::1".parse().unwrap());
     assert!(of(&host(false, "0.0.0.0", 0), &listener));

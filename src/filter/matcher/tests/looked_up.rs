@@ -1,4 +1,4 @@
-//! Interfaces and cgroups, by number and by name.
+//! Tests of interfaces and cgroups by number and by name.
 
 use super::{cgroup, holds, interface, of, tcp, text};
 use crate::filter::Field;

@@ -1,4 +1,4 @@
-//! Tests by name: autobound, half-closed, orphan.
+//! Tests of `autobound`, `half-closed` and `orphan`.
 
 use super::{netlink, of, tcp, unix};
 use crate::filter::Test;

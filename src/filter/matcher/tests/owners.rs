@@ -1,4 +1,4 @@
-//! Tests of the processes of a socket.
+//! Tests about the processes of a socket.
 
 use super::{answer, held, holds, missing, number, process, tcp, text, word};
 use crate::filter::{Field, Op};

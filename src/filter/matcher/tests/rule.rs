@@ -1,4 +1,4 @@
-//! One rule for every field: what is known to be absent satisfies `!=`, what is unknown neither.
+//! One rule for every field: a known absence satisfies only `!=`, an unknown value neither `=` nor `!=`.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::filter::samples::{Sample, any_sample};
 use crate::filter::{Decision, Expr, Field, Operand, Test, parse};
 use crate::model::{Family, Protocol, Row, Socket, Source, State, Structure};
 
-/// A value to compare a field with, as it is written.
+/// A value that the field can be compared with.
 fn written(field: Field) -> &'static str {
     match field {
         Field::LocalAddress | Field::PeerAddress => "10.0.0.1",
@@ -25,7 +25,7 @@ fn written(field: Field) -> &'static str {
     }
 }
 
-/// The tests of a field, each with its operator.
+/// The tests of a field, with their operators.
 fn tests(field: Field) -> Vec<(&'static str, Expr)> {
     let text = |op: &str| format!("{} {op} {}", field.name(), written(field));
     let signs = ["=", "!=", "<", "<=", ">", ">=", "~", "!~"];
@@ -35,7 +35,7 @@ fn tests(field: Field) -> Vec<(&'static str, Expr)> {
         let text = format!("{} {words}", field.name());
         (name, parse(&text, &Known))
     });
-    // Of some fields it is a word of their own.
+    // For some fields it is an ordinary word.
     let is_missing = |(_, parsed): &(_, Result<_, _>)| {
         matches!(
             parsed,
@@ -46,7 +46,7 @@ fn tests(field: Field) -> Vec<(&'static str, Expr)> {
     let opposite = [("not =", "="), ("not !=", "!=")];
     let opposite = opposite.map(|(name, op)| (name, parse(&format!("not {}", text(op)), &Known)));
     let all = direct.into_iter().chain(opposite).chain(missing);
-    // Not every field has an order, or takes a glob.
+    // Not every field is ordered, or takes a glob.
     let all = all.filter_map(|(op, expr)| Some((op, expr.ok()?)));
     let all: Vec<_> = all.collect();
     for op in ["=", "!=", "not =", "not !="] {
@@ -55,7 +55,7 @@ fn tests(field: Field) -> Vec<(&'static str, Expr)> {
     all
 }
 
-/// What the rule says of a test of a field with this value; `None` = it depends on the value.
+/// The answer according to the rule; `None` = it depends on the value.
 fn expected(op: &str, value: &Value<'_>) -> Option<Decision> {
     let is_unequal = matches!(op, "!=" | "!~" | "not =");
     let has_none = !matches!(value, Value::Known(_));
@@ -81,7 +81,7 @@ fn expected(op: &str, value: &Value<'_>) -> Option<Decision> {
     }
 }
 
-/// The answer, whoever is to blame for none.
+/// The answers with and without reduction, whatever the reason if unknown.
 fn answer(expr: &Expr, row: &Row<'_>) -> [Decision; 2] {
     let fitted = expr.for_table(row.socket.table());
     let whole = crate::filter::Rule::spelled_out(expr, row.socket.table());
@@ -94,7 +94,7 @@ fn answer(expr: &Expr, row: &Row<'_>) -> [Decision; 2] {
     })
 }
 
-/// The same socket as netlink and as `/proc/net` report it, at every stage.
+/// The same socket as reported by netlink and by `/proc/net`, at every stage.
 fn rows(sample: &Sample) -> [Row<'_>; 3] {
     let bare = Row::bare(&sample.socket);
     [bare, sample.named(), sample.row()]
@@ -179,18 +179,18 @@ fn check(
     seen: &mut HashSet<(String, &'static str)>,
 ) {
     for (op, expr) in tests {
-        // `user = root` asks for the uid.
+        // `user = root` tests the uid.
         let asked = expr.tests().first().and_then(|test| test.field());
         let asked = asked.unwrap_or(field);
         let value = asked.value(row);
         seen.insert((field.name(), situation(&value)));
-        // Their numbers are compared, and need no name.
+        // Their numbers are compared, without names.
         let has_number = match field {
             Field::Interface => row.socket.interface.is_some(),
             Field::Cgroup => row.socket.cgroup_id.is_some(),
             _ => false,
         };
-        // An address of another kind is no host, whatever it is.
+        // An address of another family is never a host.
         let is_end = matches!(field, Field::LocalAddress | Field::PeerAddress);
         if has_number || is_end && !op.contains('~') && !row.socket.protocol.is_ip() {
             continue;
@@ -198,7 +198,7 @@ fn check(
         if let Some(expected) = expected(op, &value) {
             let answers = answer(expr, row);
             let told = answers.iter().filter(|answer| **answer == expected).count();
-            // The table may decide it before anything is looked up.
+            // The table may decide it without a lookup.
             assert!(
                 told == 2 || expected == Decision::NotYet && told == 1,
                 "{expr} {} {:?}: {answers:?}",

@@ -1,4 +1,4 @@
-//! What can be told before names and owners are looked up.
+//! Tests of what can be decided before names and owners are looked up.
 
 use proptest::prelude::*;
 

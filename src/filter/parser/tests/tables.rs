@@ -1,6 +1,6 @@
-//! The tables: one text a line.
+//! Tables of accepted and rejected filters, one per line.
 
-/// A text, and how the expression is written in full.
+/// A filter, and its full form.
 #[rustfmt::skip]
 pub(super) const ACCEPTED: &[(&str, &str)] = &[
     ("sport = 22", "sport = 22"),
@@ -236,7 +236,7 @@ pub(super) const ACCEPTED: &[(&str, &str)] = &[
     ("interface = none", "interface = none"),
 ];
 
-/// A text, what is said about it, and the column of the caret.
+/// A filter, the error message, and the column of the caret.
 #[rustfmt::skip]
 pub(super) const REJECTED: &[(&str, &str, usize)] = &[
     (r"src \x40a", r#"expected a host: an address, a prefix like 10.0.0.0/8, or * for any after "src", found "\\x40a""#, 4),
