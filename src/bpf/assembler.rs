@@ -1,6 +1,6 @@
-//! Instructions of the kernel's virtual machine, and jumps between them.
+//! Writes BPF instructions, with labels for jumps.
 
-/// `struct bpf_insn` (`include/uapi/linux/bpf.h`): code, two registers of four bits, offset, number.
+/// `struct bpf_insn` (`include/uapi/linux/bpf.h`): opcode, two four-bit registers, offset, immediate.
 pub type Instruction = [u8; 8];
 
 /// A register.
@@ -10,38 +10,38 @@ pub struct Register(u8);
 impl Register {
     /// The result of a call and of the program.
     pub const R0: Self = Self(0);
-    /// Arguments of calls, lost in a call: the first,
+    /// First argument of a call; calls overwrite it.
     pub const R1: Self = Self(1);
-    /// the second,
+    /// Second argument; calls overwrite it.
     pub const R2: Self = Self(2);
-    /// the third,
+    /// Third argument; calls overwrite it.
     pub const R3: Self = Self(3);
-    /// the fourth,
+    /// Fourth argument; calls overwrite it.
     pub const R4: Self = Self(4);
-    /// the fifth.
+    /// Fifth argument; calls overwrite it.
     pub const R5: Self = Self(5);
-    /// Kept in a call, like the three that follow.
+    /// Preserved by calls.
     pub const R6: Self = Self(6);
-    /// Kept in a call.
+    /// Preserved by calls.
     pub const R7: Self = Self(7);
-    /// Kept in a call.
+    /// Preserved by calls.
     pub const R8: Self = Self(8);
-    /// Kept in a call.
+    /// Preserved by calls.
     pub const R9: Self = Self(9);
-    /// The end of the stack, which grows down.
+    /// The frame pointer: the end of the stack, which grows down.
     pub const STACK: Self = Self(10);
 }
 
-/// Bytes that are read or written at once.
+/// The width of a memory access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
-    /// 1.
+    /// 1 byte.
     One,
-    /// 2.
+    /// 2 bytes.
     Two,
-    /// 4.
+    /// 4 bytes.
     Four,
-    /// 8.
+    /// 8 bytes.
     Eight,
 }
 
@@ -56,7 +56,7 @@ impl Size {
         }
     }
 
-    /// How many they are.
+    /// The number of bytes.
     pub const fn bytes(self) -> i16 {
         match self {
             Self::One => 1,
@@ -70,55 +70,55 @@ impl Size {
 /// When a jump is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
-    /// At any time.
+    /// Always.
     Always,
-    /// When a loop has run for too long (`may_goto`, Linux 6.9).
+    /// When a loop ran for too long (`may_goto`, Linux 6.9).
     TooLong,
-    /// The register holds this number.
+    /// The register equals the number.
     Is(Register, i32),
-    /// The register holds another number than this.
+    /// The register differs from the number.
     IsNot(Register, i32),
-    /// The register holds a number not above this, both without a sign.
+    /// The register is at most the number, both unsigned.
     AtMost(Register, i32),
-    /// Of these bits the register has some.
+    /// The register has at least one of these bits.
     HasBits(Register, i32),
-    /// The registers hold the same number.
+    /// The registers are equal.
     Same(Register, Register),
-    /// The registers hold different numbers.
+    /// The registers differ.
     Differ(Register, Register),
-    /// The first register holds a greater number than the second, both without a sign.
+    /// The first register is greater than the second, both unsigned.
     Above(Register, Register),
 }
 
-/// A place to go on at.
+/// The target of jumps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Label(usize);
 
-/// Puts a program together.
+/// Builds a program.
 #[derive(Debug, Default)]
 pub struct Assembler {
     code: Vec<Instruction>,
-    /// By label, the instruction that it stands before.
+    /// By label, the index of the instruction after it.
     places: Vec<usize>,
-    /// Instructions that jump, and where to.
+    /// Indexes of jumps, and their targets.
     jumps: Vec<(usize, Label)>,
 }
 
 impl Assembler {
-    /// A label that stands nowhere yet. The kernel refuses a program that jumps to one that stays so.
+    /// Makes a label without a place. The kernel refuses a program that jumps to a label never placed.
     pub fn label(&mut self) -> Label {
         self.places.push(usize::MAX);
         Label(self.places.len() - 1)
     }
 
-    /// Here it is.
+    /// Places the label here.
     pub fn place(&mut self, label: Label) {
         if let Some(place) = self.places.get_mut(label.0) {
             *place = self.code.len();
         }
     }
 
-    /// Goes on at the label, if the condition holds.
+    /// Jumps to the label if the condition holds.
     pub fn jump(&mut self, condition: Condition, label: Label) {
         let zero = Register::R0;
         let (code, one, other, number) = match condition {
@@ -136,17 +136,17 @@ impl Assembler {
         self.add(code, one, other, 0, number);
     }
 
-    /// Reads so many bytes from an address; what is above them becomes zero.
+    /// Loads from an address; the upper bytes become zero.
     pub fn load(&mut self, size: Size, into: Register, from: Register, offset: i16) {
         self.add(0x61 | size.code(), into, from, offset, 0);
     }
 
-    /// Writes the lowest bytes of a register to an address.
+    /// Stores the lowest bytes of a register at an address.
     pub fn store(&mut self, size: Size, at: Register, offset: i16, from: Register) {
         self.add(0x63 | size.code(), at, from, offset, 0);
     }
 
-    /// Adds a register to the eight bytes at an address, whatever other processors do there.
+    /// Atomically adds a register to the eight bytes at an address.
     pub fn add_at(&mut self, at: Register, offset: i16, from: Register) {
         self.add(0xdb, at, from, offset, 0);
     }
@@ -156,7 +156,7 @@ impl Assembler {
         self.add(0xbf, into, from, 0, 0);
     }
 
-    /// Keeps the lower 32 bits of a register; what is above them becomes zero.
+    /// Keeps the lower 32 bits of a register; the upper ones become zero.
     pub fn lower_half(&mut self, register: Register) {
         self.add(0xbc, register, register, 0, 0);
     }
@@ -166,23 +166,23 @@ impl Assembler {
         self.add(0xb7, into, Register::R0, 0, number);
     }
 
-    /// Sets a register to a number of 32 bits without a sign.
+    /// Sets a register to an unsigned 32-bit number.
     pub fn set_unsigned(&mut self, into: Register, number: u32) {
         self.set_long(into, number.into());
     }
 
-    /// Sets a register to a number of 64 bits without a sign.
+    /// Sets a register to an unsigned 64-bit number.
     pub fn set_long(&mut self, into: Register, number: u64) {
         let halves: [[u8; 4]; 2] = zerocopy::transmute!(number.to_le_bytes());
         self.set_wide(into, 0, halves.map(i32::from_le_bytes));
     }
 
-    /// Sets a register to a map, for calls that take one.
+    /// Sets a register to a map, as an argument of a call.
     pub fn set_map(&mut self, into: Register, map: i32) {
         self.set_wide(into, 1, [map, 0]);
     }
 
-    /// Sets a register to the address of the value in a map that has one only.
+    /// Sets a register to the address of the value in a map of one value.
     pub fn set_map_value(&mut self, into: Register, map: i32) {
         self.set_wide(into, 2, [map, 0]);
     }
@@ -202,43 +202,42 @@ impl Assembler {
         self.add(0x2f, register, by, 0, 0);
     }
 
-    /// Takes a register from another.
+    /// Subtracts a register from another.
     pub fn subtract(&mut self, from: Register, register: Register) {
         self.add(0x1f, from, register, 0, 0);
     }
 
-    /// Keeps the bits of a register in which another differs from it.
+    /// XORs a register with another.
     pub fn exclusive_or(&mut self, register: Register, other: Register) {
         self.add(0xaf, register, other, 0, 0);
     }
 
-    /// Moves the bits of a register up.
+    /// Shifts a register left.
     pub fn shift_up(&mut self, register: Register, bits: i32) {
         self.add(0x67, register, Register::R0, 0, bits);
     }
 
-    /// Moves the bits of a register down; what is above them becomes zero.
+    /// Shifts a register right; the upper bits become zero.
     pub fn shift_down(&mut self, register: Register, bits: i32) {
         self.add(0x77, register, Register::R0, 0, bits);
     }
 
-    /// The same, as far as another register says.
+    /// As [`Self::shift_down`], by the number in another register.
     pub fn shift_down_by(&mut self, register: Register, by: Register) {
         self.add(0x7f, register, by, 0, 0);
     }
 
-    /// Turns the lowest bytes of a register around, if this machine does not have them in the order of
-    /// the network; what is above them becomes zero.
+    /// Converts the lowest bytes of a register from network byte order; the upper bytes become zero.
     pub fn from_network(&mut self, size: Size, register: Register) {
         self.add(0xdc, register, Register::R0, 0, 8 * i32::from(size.bytes()));
     }
 
-    /// Calls a helper by its number (`BPF_FUNC_…`).
+    /// Calls a helper by its number (`BPF_FUNC_*`).
     pub fn call(&mut self, helper: i32) {
         self.add(0x85, Register::R0, Register::R0, 0, helper);
     }
 
-    /// Calls a function of the kernel by its number among the types.
+    /// Calls a kernel function by its BTF id.
     pub fn call_kernel(&mut self, function: i32) {
         self.add(0x85, Register::R0, Register::R2, 0, function);
     }
@@ -248,11 +247,11 @@ impl Assembler {
         self.add(0x95, Register::R0, Register::R0, 0, 0);
     }
 
-    /// The program, with the distances put into the jumps.
+    /// Resolves the jumps and returns the program.
     pub fn finish(mut self) -> Vec<Instruction> {
         for (from, label) in self.jumps {
             let place = self.places.get(label.0).copied();
-            // Counted from behind the jump. Too far or nowhere leads to itself: a loop without an end.
+            // Counted from the instruction after the jump. A target too far or not placed gives a jump to itself.
             let distance = place.and_then(|place| {
                 let [place, from] = [place, from].map(i32::try_from);
                 i16::try_from(place.ok()? - from.ok()? - 1).ok()
@@ -264,14 +263,14 @@ impl Assembler {
         self.code
     }
 
-    /// A number of 64 bits takes the place of two instructions; the second has its upper half.
+    /// A 64-bit number takes two instructions; the second has the upper half.
     fn set_wide(&mut self, into: Register, kind: u8, [low, high]: [i32; 2]) {
         self.add(0x18, into, Register(kind), 0, low);
         self.add(0, Register::R0, Register::R0, 0, high);
     }
 
     fn add(&mut self, code: u8, into: Register, from: Register, offset: i16, number: i32) {
-        // The order of bit fields is that of bytes.
+        // Bit fields are laid out in byte order.
         let registers = if cfg!(target_endian = "big") {
             into.0 << 4 | from.0
         } else {

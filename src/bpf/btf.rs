@@ -1,14 +1,13 @@
-//! BTF: the kernel's own description of its types (`include/uapi/linux/btf.h`). It tells where a field
-//! stands in a structure.
+//! BTF, the kernel's description of its types (`include/uapi/linux/btf.h`): finds the offsets of fields.
 
 use zerocopy::byteorder::native_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-/// `BTF_MAGIC`, in the byte order of this machine.
+/// `BTF_MAGIC` in this machine's byte order.
 const MAGIC: u16 = 0xeb9f;
-/// Steps from a name to what it stands for.
+/// Limit of typedefs and qualifiers on one type.
 const MOST_NAMES: usize = 32;
-/// Structures without a name that are looked through for a member.
+/// Limit of anonymous structures searched for a member.
 const MOST_UNNAMED: usize = 64;
 
 const INT: u32 = 1;
@@ -38,7 +37,7 @@ struct BtfHeader {
 struct TypeRecord {
     name: U32,
     info: U32,
-    /// Bytes, or the number of another type.
+    /// Size in bytes, or the id of another type.
     size_or_type: U32,
 }
 
@@ -51,7 +50,7 @@ struct Member {
     offset: U32,
 }
 
-/// A type that has a name of its own.
+/// Kinds of named types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TypeKind {
     /// `struct NAME`.
@@ -62,16 +61,16 @@ pub enum TypeKind {
     Typedef,
 }
 
-/// What a field holds.
+/// The kind of a field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
-    /// A number of so many bytes.
+    /// A number of this many bytes.
     Number(u32),
-    /// The address of something.
+    /// An address.
     Pointer,
-    /// A structure or union of so many bytes.
+    /// A structure or union of this many bytes.
     Structure(u32),
-    /// One bit, behind so many in the same byte.
+    /// A bit field of one bit, after this many bits of the same byte.
     Bit(i32),
     /// Anything else.
     Other,
@@ -80,14 +79,14 @@ pub enum ValueKind {
 /// A field of a structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Field {
-    /// Bytes from the begin of the structure.
+    /// Bytes from the start of the structure.
     offset: u32,
     value: ValueKind,
-    /// The number of its type, without other names on top.
+    /// The id of its type, without typedefs and qualifiers.
     kind: u32,
 }
 
-/// What is wrong with a description of types.
+/// Why BTF is malformed.
 pub type Malformed = String;
 
 /// The types of a kernel.
@@ -95,9 +94,9 @@ pub type Malformed = String;
 pub struct Btf<'a> {
     types: &'a [u8],
     strings: &'a [u8],
-    /// Where each type stands; the first one has the number 1.
+    /// Offsets of the types by id; the first has id 1.
     places: Vec<u32>,
-    /// Those that were asked for, as often as they were found, with their numbers.
+    /// The wanted types with their ids; a name may occur more than once.
     named: Vec<(TypeKind, &'static str, u32)>,
 }
 
@@ -106,28 +105,28 @@ impl TypeRecord {
         self.info.get() >> 24 & 0x1f
     }
 
-    /// How many parts it has.
+    /// The number of its members or parameters.
     fn parts(&self) -> u32 {
         self.info.get() & 0xffff
     }
 
-    /// Do the offsets of its members count bits, in 24 of their bits?
+    /// True if member offsets hold a bit offset in 24 bits, and the width of a bit field.
     fn has_bit_fields(&self) -> bool {
         self.info.get() >> 31 == 1
     }
 
-    /// Bytes that follow it.
+    /// Bytes after the record.
     fn rest(&self) -> Result<u32, Malformed> {
         Ok(match self.kind() {
-            // A pointer, a declaration, another name, a function; a number with a point; a tag.
+            // Pointer, forward declaration, typedef, qualifiers, function; float; type tag.
             2 | 7..=12 | 16 | 18 => 0,
-            // A number, a variable, a tag of a declaration.
+            // Integer, variable, declaration tag.
             1 | 14 | 17 => 4,
-            // An array.
+            // Array.
             3 => 12,
-            // A list of small numbers, parameters.
+            // Enumeration, function prototype.
             6 | 13 => 8 * self.parts(),
-            // Members, variables of a section, large numbers.
+            // Structure or union, section, 64-bit enumeration.
             4 | 5 | 15 | 19 => 12 * self.parts(),
             kind => return Err(format!("unknown kind of type {kind}")),
         })
@@ -135,11 +134,11 @@ impl TypeRecord {
 }
 
 impl<'a> Btf<'a> {
-    /// Looks through all types for those with one of these names.
+    /// Searches all types for the wanted names.
     ///
     /// # Errors
     ///
-    /// When it is not BTF as it is known here.
+    /// When the bytes are not BTF of a known layout.
     pub fn read(bytes: &'a [u8], wanted: &[(TypeKind, &'static str)]) -> Result<Self, Malformed> {
         let (header, _) = BtfHeader::ref_from_prefix(bytes).map_err(|_| "it has no header")?;
         if header.magic.get() != MAGIC {
@@ -190,13 +189,13 @@ impl<'a> Btf<'a> {
             if index(length) > rest.len() {
                 return Err("its last type is cut".into());
             }
-            // It was checked that all of it is there.
+            // Checked above: the record is complete.
             place += u32::try_from(size_of::<TypeRecord>()).unwrap_or(0) + length;
         }
         Ok(())
     }
 
-    /// The number of the only type of this kind and name.
+    /// The id of the only type of this kind and name.
     ///
     /// # Errors
     ///
@@ -210,23 +209,23 @@ impl<'a> Btf<'a> {
         }
     }
 
-    /// The offset of a field in a structure, as the instructions have it. The path `a.b` leads to what is
-    /// within `a`; structures and unions without a name are passed through.
+    /// The offset of a field in a structure, as an operand. The path `a.b` is the field `b` of the field `a`; anonymous
+    /// structures and unions are searched.
     ///
     /// # Errors
     ///
-    /// When the kernel has no such field, or another kind of value in it.
+    /// When the kernel has no such field, or its value is of another kind.
     pub fn offset(&self, structure: &str, path: &str, value: ValueKind) -> Result<i16, Malformed> {
         let (offset, found) = self.place(structure, path)?;
         let offset = Some(offset).filter(|_| found == value);
         offset.ok_or_else(|| unknown(&format!("{structure}.{path}")))
     }
 
-    /// The offset of the byte that holds a field of one bit, and how many bits of that byte are below it.
+    /// The offset of the byte with a one-bit field, and the number of lower bits in that byte.
     ///
     /// # Errors
     ///
-    /// When the kernel has no such field, or one of several bits.
+    /// When the kernel has no such field, or it has several bits.
     pub fn bit(&self, structure: &str, path: &str) -> Result<(i16, i32), Malformed> {
         match self.place(structure, path)? {
             (offset, ValueKind::Bit(before)) if cfg!(target_endian = "little") => {
@@ -237,7 +236,7 @@ impl<'a> Btf<'a> {
         }
     }
 
-    /// Bytes of a structure, as instructions have numbers.
+    /// The size of a structure in bytes, as an operand.
     ///
     /// # Errors
     ///
@@ -260,7 +259,7 @@ impl<'a> Btf<'a> {
         Ok((offset, last))
     }
 
-    /// The field with this name in a structure, or in a nameless structure or union within it.
+    /// The field with this name in a structure, or in an anonymous structure or union within it.
     fn field(&self, structure: u32, name: &str) -> Result<Option<Field>, Malformed> {
         let mut inner = vec![(structure, 0_u32)];
         for _ in 0..MOST_UNNAMED {
@@ -302,7 +301,7 @@ impl<'a> Btf<'a> {
         Err("structures within structures without an end".into())
     }
 
-    /// What a type with any number of names on top comes to, and its number without them.
+    /// The id and kind of a type without its typedefs and qualifiers.
     fn value(&self, mut number: u32) -> Result<(u32, ValueKind), Malformed> {
         for _ in 0..MOST_NAMES {
             let (record, _) = self.numbered(number)?;
@@ -311,7 +310,7 @@ impl<'a> Btf<'a> {
                 INT => ValueKind::Number(size_or_type),
                 PTR => ValueKind::Pointer,
                 STRUCT | UNION => ValueKind::Structure(size_or_type),
-                // Another name, `volatile`, `const`, `restrict`, a tag.
+                // Typedef, `volatile`, `const`, `restrict`, type tag.
                 TYPEDEF..=11 | 18 => {
                     number = size_or_type;
                     continue;
@@ -323,7 +322,7 @@ impl<'a> Btf<'a> {
         Err("names of names without an end".into())
     }
 
-    /// The type with this number and what follows it. 0 is `void`, which has nothing.
+    /// The type with this id and the bytes after it. 0 is `void`, which has none.
     fn numbered(&self, number: u32) -> Result<(&'a TypeRecord, &'a [u8]), Malformed> {
         let place = number.checked_sub(1).map(index);
         let place = place.and_then(|place| self.places.get(place));
@@ -335,7 +334,7 @@ impl<'a> Btf<'a> {
         TypeRecord::ref_from_prefix(from).map_err(|_| "its last type is cut".into())
     }
 
-    /// What begins there among the names; each ends with a NUL.
+    /// The string table from this offset; each string ends with NUL.
     fn text(&self, place: u32) -> &'a [u8] {
         self.strings.get(index(place)..).unwrap_or_default()
     }
@@ -345,14 +344,14 @@ fn unknown(what: &str) -> Malformed {
     format!("it has no {what} of the kind that is known")
 }
 
-/// One bit of 64, by the first bytes: most names that are not wanted have another one than those that are.
+/// A bit of 64, from the first two bytes: it excludes most names that are not wanted.
 fn mark(name: &[u8]) -> u64 {
     let byte = |place| name.get(place).copied().unwrap_or_default();
     let sum = byte(0).wrapping_mul(5).wrapping_add(byte(1));
     1 << (sum % 64)
 }
 
-/// Is this the name that the text begins with? Mostly the first byte tells.
+/// True if the text begins with this name and a NUL. Mostly the first byte decides.
 fn begins(text: &[u8], name: &str) -> bool {
     let name = name.as_bytes();
     text.first() == name.first() && text.starts_with(name) && text.get(name.len()) == Some(&0)

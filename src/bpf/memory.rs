@@ -1,16 +1,16 @@
-//! Memory that the kernel shares with us: its description of types, ring buffers, counters.
+//! Memory shared with the kernel: BTF, ring buffers, counters.
 //!
-//! With `syscall` the only unsafe code of the program. What makes it sound:
+//! This and `syscall` hold the only unsafe code of the program. It is sound because:
 //!
-//! - A [`Mapping`] is a mapping of its own, at an address that the kernel chose, and is there until it is
-//!   dropped. Whatever is lent of it, is lent for no longer, and lies within it: [`Mapping::bytes`]
-//!   checks both ends, [`Mapping::atomic`] that it is aligned, too.
-//! - What may change while it is mapped is read as an atomic number, and only so: the two positions of a
-//!   ring buffer, the headers of its records, a counter.
-//! - Borrowed bytes do not change during the borrow. The kernel never changes its BTF while it runs;
-//!   files outside sysfs are read, not mapped. A record of a ring buffer belongs to its reader from the
-//!   moment its header says that it is written until the consumer position is past it
-//!   ([BPF ring buffer](https://docs.kernel.org/bpf/ringbuf.html)), and is borrowed only in between. The map's descriptor is ours alone, and so nobody else moves that position.
+//! - A [`Mapping`] has its own address range, chosen by the kernel, and exists until it is dropped. Borrows of it
+//!   end before that and lie within it: [`Mapping::bytes`] checks both ends, [`Mapping::atomic`] the alignment, too.
+//! - Whatever may change while mapped is accessed only through atomics: the two positions of a ring buffer, the
+//!   headers of its records, a counter.
+//! - Borrowed bytes do not change during the borrow. The kernel never changes its BTF while it runs; files outside
+//!   sysfs are read, not mapped. A record of a ring buffer belongs to its reader from the moment its header marks it
+//!   as written until the consumer position passes it
+//!   ([BPF ring buffer](https://docs.kernel.org/bpf/ringbuf.html)), and is borrowed only in between. Only we have the
+//!   map's descriptor, so nobody else moves that position.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -29,14 +29,14 @@ use crate::error::Error;
 
 /// `SYSFS_MAGIC` (`include/uapi/linux/magic.h`).
 const SYSFS: FsWord = 0x6265_6572;
-/// Bytes of the header of a record: its length, and four more.
+/// Bytes of a record's header: its length, and four more.
 const HEADER: usize = 8;
-/// `BPF_RINGBUF_BUSY_BIT`, in the length: it is still written to.
+/// `BPF_RINGBUF_BUSY_BIT` in the length: the record is being written.
 const BUSY: u32 = 1 << 31;
-/// `BPF_RINGBUF_DISCARD_BIT`: there is nothing in it.
+/// `BPF_RINGBUF_DISCARD_BIT`: the record has no content.
 const DISCARDED: u32 = 1 << 30;
 
-/// A file or a map in our memory.
+/// A file or map in our memory.
 #[derive(Debug)]
 struct Mapping {
     start: NonNull<u8>,
@@ -52,77 +52,77 @@ impl Mapping {
     ) -> io::Result<Self> {
         let offset = u64::try_from(offset).map_err(io::Error::other)?;
         let anywhere = std::ptr::null_mut();
-        // SAFETY: the kernel chooses the address, so that nothing else is there.
+        // SAFETY: the kernel chooses an unused address range.
         let start = unsafe { mmap(anywhere, length, protection, flags, file, offset) }?;
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { start, length })
     }
 
-    /// Where these bytes are, if they are within it.
+    /// The address of these bytes; `None` if they are outside.
     fn within(&self, offset: usize, length: usize) -> Option<NonNull<u8>> {
         let is_within = offset.checked_add(length)? <= self.length;
-        // SAFETY: it is within the mapping.
+        // SAFETY: the result is within the mapping.
         is_within.then(|| unsafe { self.start.add(offset) })
     }
 
-    /// Bytes that do not change as long as they are lent; `None` = they are not within it.
+    /// Bytes that do not change while borrowed; `None` if they are outside.
     fn bytes(&self, offset: usize, length: usize) -> Option<&[u8]> {
         let start = self.within(offset, length)?;
-        // SAFETY: they are there, and the module's text says why they do not change.
+        // SAFETY: the bytes exist, and the module's text says why they do not change.
         Some(unsafe { std::slice::from_raw_parts(start.as_ptr(), length) })
     }
 
-    /// A number that may change; `None` = it is not within it, or not aligned.
+    /// A number that may change; `None` if it is outside or not aligned.
     fn atomic<T: Atomic>(&self, offset: usize) -> Option<&T> {
         let number = self.within(offset, size_of::<T>())?.cast::<T>();
         if !number.is_aligned() {
             return None;
         }
-        // SAFETY: it is there and aligned, and any bytes are such a number. Where the mapping may only be
-        // read, it is only loaded, with the order that read-only memory allows (`Relaxed`).
+        // SAFETY: the number exists and is aligned, and any bytes are valid. In a read-only mapping it is only
+        // loaded, with the ordering that read-only memory allows (`Relaxed`).
         Some(unsafe { number.as_ref() })
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: it is ours, and nothing of it is lent any more. What cannot be unmapped stays.
+        // SAFETY: the mapping is ours and nothing borrows it any more. If unmapping fails, it stays.
         let _ = unsafe { munmap(self.start.as_ptr().cast(), self.length) };
     }
 }
 
-/// The numbers that two may read and write at once.
+/// Numbers that two sides may read and write concurrently.
 ///
 /// # Safety
 ///
-/// Any bytes are such a number, and it changes through atomic instructions only.
+/// Any bytes are a valid number, and it changes only through atomic instructions.
 unsafe trait Atomic {}
-// SAFETY: they are numbers, and atomic.
+// SAFETY: an atomic number.
 unsafe impl Atomic for AtomicU32 {}
-// SAFETY: the same.
+// SAFETY: an atomic number.
 unsafe impl Atomic for AtomicU64 {}
-// SAFETY: the same.
+// SAFETY: an atomic number.
 unsafe impl Atomic for AtomicUsize {}
 
-/// A file that describes types.
+/// A file with BTF.
 #[derive(Debug)]
 pub(super) struct Description(Content);
 
 #[derive(Debug)]
 enum Content {
-    /// The kernel's own.
+    /// The running kernel's.
     Mapped(Mapping),
-    /// Another file, or of a kernel that does not map its own (before 6.16).
+    /// Another file, or that of a kernel that cannot map its own (before 6.16).
     Read(Vec<u8>),
 }
 
 impl Description {
-    /// Takes the file into memory.
+    /// Maps or reads the file.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
         if fstatfs(&file)?.f_type == SYSFS
-            // The kernel lends this file to no shared mapping.
+            // The kernel allows no shared mapping of this file.
             && let Ok(mapping) =
                 Mapping::new(&file, [0, length], ProtFlags::READ, MapFlags::PRIVATE)
         {
@@ -133,7 +133,7 @@ impl Description {
         Ok(Self(Content::Read(bytes)))
     }
 
-    /// The whole of it.
+    /// The whole content.
     pub(super) fn bytes(&self) -> &[u8] {
         match &self.0 {
             Content::Mapped(mapping) => mapping.bytes(0, mapping.length).unwrap_or_default(),
@@ -142,12 +142,12 @@ impl Description {
     }
 }
 
-/// Numbers of eight bytes that programs and we change: a map of one value.
+/// Eight-byte numbers that BPF programs and lsock change: a map of one value.
 #[derive(Debug)]
 pub struct Numbers(Mapping);
 
 impl Numbers {
-    /// Takes a map into memory.
+    /// Maps a map.
     ///
     /// # Errors
     ///
@@ -159,13 +159,13 @@ impl Numbers {
         mapping.map(Self).map_err(refused("share a map"))
     }
 
-    /// The number at this place; behind the last there are none.
+    /// The number at this index; 0 after the last.
     pub fn get(&self, place: usize) -> u64 {
         let number = self.at(place);
         number.map_or(0, |number| number.load(Ordering::Relaxed))
     }
 
-    /// Sets the number at this place, if there is one.
+    /// Sets the number at this index, if it exists.
     pub fn set(&self, place: usize, to: u64) {
         if let Some(number) = self.at(place) {
             number.store(to, Ordering::Relaxed);
@@ -177,12 +177,12 @@ impl Numbers {
     }
 }
 
-/// A number that programs count up, from zero.
+/// A number that BPF programs increment, from zero.
 #[derive(Debug)]
 pub struct Counter(Mapping);
 
 impl Counter {
-    /// Takes a map of one number into memory.
+    /// Maps a map of one number.
     ///
     /// # Errors
     ///
@@ -192,27 +192,26 @@ impl Counter {
         mapping.map(Self).map_err(refused("share a map"))
     }
 
-    /// How far it is.
+    /// The current value.
     pub fn get(&self) -> u64 {
         let number: Option<&AtomicU64> = self.0.atomic(0);
         number.map_or(0, |number| number.load(Ordering::Relaxed))
     }
 }
 
-/// Records that programs write and we read, in the order in which they were begun.
+/// Records that BPF programs write and lsock reads, in the order in which their writing began.
 #[derive(Debug)]
 pub struct RingBuffer {
     map: Map,
-    /// A page that begins with our position.
+    /// A page that begins with the consumer position.
     reader: Mapping,
-    /// A page that begins with the position of the programs, and the records twice: so each of them is in
-    /// one piece.
+    /// A page that begins with the producer position, then the records, mapped twice so that each is contiguous.
     writer: Mapping,
     size: usize,
 }
 
 impl RingBuffer {
-    /// Takes the map of a ring buffer into memory.
+    /// Maps a ring buffer.
     ///
     /// # Errors
     ///
@@ -231,7 +230,7 @@ impl RingBuffer {
         })
     }
 
-    /// Lends every record that was written before this call; each makes room when it was taken.
+    /// Lends every record written before this call, and frees its space once taken.
     pub fn drain(&mut self, mut take: impl FnMut(&[u8]) -> ControlFlow<()>) -> ControlFlow<()> {
         let position = |mapping| Mapping::atomic::<AtomicUsize>(mapping, 0);
         let (Some(reader), Some(writer)) = (position(&self.reader), position(&self.writer)) else {
@@ -251,8 +250,7 @@ impl RingBuffer {
         flow
     }
 
-    /// The record at a position, with its length; without its bytes if it was given up. `None` = it is
-    /// still written to.
+    /// The record at a position with its length; without bytes if it was discarded. `None` if it is being written.
     fn record(&self, at: usize) -> Option<(usize, Option<&[u8]>)> {
         let start = page_size() + (at & (self.size - 1));
         let header: &AtomicU32 = self.writer.atomic(start)?;
@@ -268,7 +266,7 @@ impl RingBuffer {
 }
 
 impl AsFd for RingBuffer {
-    /// What can be read when there is a record.
+    /// Readable when there is a record.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.map.as_fd()
     }

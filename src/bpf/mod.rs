@@ -1,9 +1,8 @@
-//! BPF: programs put together from the kernel's own description of its types, without a compiler.
+//! BPF programs without a compiler, assembled for the types of the running kernel.
 //!
-//! A program is written with the [`Assembler`]; where the fields stand that it reads, the [`Btf`] of the
-//! running kernel tells. [`attach`] has the kernel check it and run it; what it finds comes back through
-//! an iterator's file or a [`RingBuffer`]. Nothing is left when the descriptors are closed, be it by
-//! SIGKILL.
+//! The [`Assembler`] builds a program; [`Btf`] gives the offsets of the fields that it reads. [`attach`] has the kernel
+//! verify and run it. Its results come back through an iterator's file or a [`RingBuffer`]. Closing the descriptors
+//! removes everything, even on SIGKILL.
 
 mod assembler;
 mod btf;
@@ -27,10 +26,10 @@ pub use syscall::MapKind;
 
 use crate::error::Error;
 
-/// The kernel's description of its types.
+/// The running kernel's BTF.
 pub const BTF: &str = "/sys/kernel/btf/vmlinux";
 
-/// Memory that programs and we share.
+/// Memory shared by BPF programs and lsock.
 #[derive(Debug)]
 pub struct Map {
     descriptor: OwnedFd,
@@ -38,7 +37,7 @@ pub struct Map {
 }
 
 impl Map {
-    /// Makes one of so many bytes or elements.
+    /// Creates a map of this many bytes or elements.
     ///
     /// # Errors
     ///
@@ -48,7 +47,7 @@ impl Map {
         Ok(Self { descriptor, size })
     }
 
-    /// Its descriptor, as the [`Assembler`] writes it into a program.
+    /// The descriptor, as an operand for the [`Assembler`].
     pub fn descriptor(&self) -> RawFd {
         self.descriptor.as_raw_fd()
     }
@@ -60,25 +59,25 @@ impl AsFd for Map {
     }
 }
 
-/// What a program is attached to.
+/// The attachment point of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hook {
-    /// An iterator, by the number of the function that stands for it.
+    /// An iterator, by the BTF id of its function.
     Iterator(u32),
-    /// One over the elements of a map, with its descriptor.
+    /// An iterator over the elements of a map, with the map's descriptor.
     Elements(u32, RawFd),
-    /// A tracepoint, by the number of the type that describes its arguments.
+    /// A tracepoint, by the BTF id of its arguments' type.
     Tracepoint(u32),
-    /// The end of a function, by its number. Not every kernel allows that.
+    /// The exit of a function, by its BTF id. Not every kernel supports that.
     Exit(u32),
 }
 
-/// A program at its place. It runs until this is dropped.
+/// An attached program. It runs until this is dropped.
 #[derive(Debug)]
 pub struct Link(OwnedFd);
 
 impl Link {
-    /// Begins a run of an iterator over everything; its output is read like a file.
+    /// Starts an iterator; its output is read like a file.
     ///
     /// # Errors
     ///
@@ -88,14 +87,14 @@ impl Link {
     }
 }
 
-/// Has the kernel check a program and run it from now on. The name is for `bpftool prog`.
+/// Has the kernel verify a program and attaches it. The name is for `bpftool prog`.
 ///
 /// # Errors
 ///
-/// When the kernel has no such place, takes no such program, or not from us.
+/// When the kernel lacks the hook, or refuses the program or us.
 pub fn attach(name: &'static str, program: &[Instruction], hook: Hook) -> Result<Link, Error> {
     let program = syscall::load(name, program, hook).map_err(|cause| {
-        // It does not say that this is why: before 5.12 it has no such functions then.
+        // The kernel does not report this reason: before 5.12, a locked-down kernel lacks the helpers.
         let is_why = cause.raw_os_error() == Some(libc::EINVAL) && is_confidential();
         let operation = if is_why {
             "load a program into a kernel that is locked down for confidentiality"
@@ -108,7 +107,7 @@ pub fn attach(name: &'static str, program: &[Instruction], hook: Hook) -> Result
     link.map(Link).map_err(refused("attach a program"))
 }
 
-/// True if the kernel says that it lets nobody read its memory.
+/// True if the kernel lets nobody read its memory.
 fn is_confidential() -> bool {
     let level = fs::read_to_string("/sys/kernel/security/lockdown");
     level.is_ok_and(|level| level.contains("[confidentiality]"))
@@ -118,12 +117,11 @@ fn refused(operation: &'static str) -> impl FnOnce(io::Error) -> Error {
     move |cause| Error::bpf(operation, cause)
 }
 
-/// Finds what a program must know of the types that the file `path` describes; those that are `wanted`
-/// can be found by name.
+/// Extracts what a program needs from the BTF in the file `path`; only `wanted` types can be found by name.
 ///
 /// # Errors
 ///
-/// When the file cannot be read, or does not have everything as it is known here.
+/// When the file cannot be read, or lacks something as lsock knows it.
 pub fn describe<T>(
     path: &Path,
     wanted: &[(TypeKind, &'static str)],

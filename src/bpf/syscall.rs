@@ -1,13 +1,13 @@
-//! `bpf(2)`, as far as it is needed here. No crate has it in a safe form without much more.
+//! The parts of `bpf(2)` that lsock needs. No crate offers them in a safe form without much more.
 //!
-//! What makes its unsafe code sound:
+//! The unsafe code is sound because:
 //!
-//! - Only the commands below are given. The kernel reads the attributes, as many bytes as their type has,
-//!   and for [`load`] what their two addresses point at: the instructions, as many as the attributes say,
-//!   and the license, up to its NUL; for [`link`] a number. All are borrowed until the call has returned.
-//! - With them it writes nothing: it would into a log, which is not asked for. (Where what programs write is mapped,
-//!   `memory` says why that is sound.)
-//! - Each of the commands gives a new descriptor, which is nobody else's, or an error.
+//! - Only the commands below are used. The kernel reads as many bytes of attributes as their type has, and for
+//!   [`load`] the memory at their two addresses: as many instructions as the attributes say, and the license up to
+//!   its NUL; for [`link`] a number. All are borrowed until the call returns.
+//! - With these commands the kernel writes to memory only into a log, which is not requested. (For memory that
+//!   programs write, see `memory`.)
+//! - Each command returns a new descriptor that nobody else has, or an error.
 
 use std::ffi::{CStr, c_int};
 use std::io;
@@ -39,20 +39,19 @@ const RINGBUF: u32 = 27;
 const MMAPABLE: u32 = 1 << 10;
 /// `BPF_PROG_TYPE_TRACING`.
 const TRACING: u32 = 26;
-/// `BPF_TRACE_RAW_TP`: a tracepoint, with types.
+/// `BPF_TRACE_RAW_TP`: a tracepoint with typed arguments.
 const TRACE_RAW_TP: u32 = 23;
 /// `BPF_TRACE_FEXIT`.
 const TRACE_FEXIT: u32 = 25;
 /// `BPF_TRACE_ITER`.
 const TRACE_ITER: u32 = 28;
-/// What writes into the output of an iterator is for programs that are free under the GPL, too.
+/// Helpers that write an iterator's output require a license compatible with the GPL.
 const LICENSE: &CStr = c"Dual MIT/GPL";
 
-/// A program is checked so often again where signals come meanwhile.
+/// How often loading is tried when signals interrupt it.
 const ATTEMPTS: u8 = 5;
 
-/// The attributes of `BPF_PROG_LOAD`, without those of later kernels. Those of the other commands are few, and all
-/// of 32 bits.
+/// The attributes of `BPF_PROG_LOAD` without those of later kernels. Other commands have few, all of 32 bits.
 #[derive(Default, IntoBytes, Immutable)]
 #[repr(C)]
 struct Load {
@@ -78,23 +77,23 @@ struct Load {
     attach_btf_id: u32,
 }
 
-/// What a map is to be.
+/// The kind of a map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MapKind {
-    /// One value.
+    /// A single value.
     Value,
-    /// So many numbers of four bytes by keys of eight, for programs only.
+    /// This many four-byte numbers with eight-byte keys, for programs only.
     Keyed,
-    /// A ring buffer: pages, and a power of two.
+    /// A ring buffer; its size is a power of two and a multiple of the page size.
     RingBuffer,
-    /// So many values of four bytes, to iterate over.
+    /// This many four-byte values, to iterate over.
     Elements,
 }
 
-/// Makes a map of so many bytes or elements.
+/// Creates a map of this many bytes or elements.
 pub(super) fn create(kind: MapKind, bytes: usize) -> io::Result<OwnedFd> {
     let bytes = u32::try_from(bytes).map_err(io::Error::other)?;
-    // Type, bytes of a key, bytes of a value, how many values, flags.
+    // Type, key size, value size, number of entries, flags.
     let attributes = match kind {
         MapKind::Value => [ARRAY, 4, bytes, 1, MMAPABLE],
         MapKind::Keyed => [HASH, 8, 4, bytes, 0],
@@ -115,7 +114,7 @@ pub(super) fn create(kind: MapKind, bytes: usize) -> io::Result<OwnedFd> {
     }
 }
 
-/// Has the kernel check and take a program.
+/// Has the kernel verify and load a program.
 pub(super) fn load(name: &str, program: &[Instruction], hook: Hook) -> io::Result<OwnedFd> {
     let (attach_type, number) = match hook {
         Hook::Iterator(number) | Hook::Elements(number, _) => (TRACE_ITER, number),
@@ -123,7 +122,7 @@ pub(super) fn load(name: &str, program: &[Instruction], hook: Hook) -> io::Resul
         Hook::Exit(number) => (TRACE_FEXIT, number),
     };
     let mut prog_name = [0; 16];
-    // It ends with a NUL.
+    // The name ends with a NUL.
     for (to, from) in prog_name.iter_mut().take(15).zip(name.bytes()) {
         *to = from;
     }
@@ -137,7 +136,7 @@ pub(super) fn load(name: &str, program: &[Instruction], hook: Hook) -> io::Resul
         attach_btf_id: number,
         ..Load::default()
     };
-    // A signal that comes while the kernel checks it makes it give up.
+    // A signal during verification makes the kernel give up.
     let is_over = |loaded: &io::Result<OwnedFd>| {
         let error = loaded.as_ref().err().map(io::Error::kind);
         error != Some(io::ErrorKind::WouldBlock)
@@ -151,22 +150,22 @@ pub(super) fn load(name: &str, program: &[Instruction], hook: Hook) -> io::Resul
 pub(super) fn link(program: BorrowedFd<'_>, hook: Hook) -> io::Result<OwnedFd> {
     let program = program.as_raw_fd().cast_unsigned();
     match hook {
-        // The program, nothing it is for, the kind of its place, flags.
+        // Program, no target, attach type, flags.
         Hook::Iterator(_) => call(LINK_CREATE, &[program, 0, TRACE_ITER, 0]),
-        // And the address of the map's number, which stands there until the call returns, and its length.
+        // Also the address of the map's descriptor, which is valid until the call returns, and its length.
         Hook::Elements(_, map) => {
             let [first, second]: [u32; 2] = zerocopy::transmute!(address(&raw const map)?);
             let attributes = [program, 0, TRACE_ITER, 0, first, second, 4, 0];
             call(LINK_CREATE, &attributes)
         }
-        // The two halves of the address of a name, which the program has, the program, and nothing.
+        // The two halves of a null name (the program has it), the program, padding.
         Hook::Tracepoint(_) | Hook::Exit(_) => call(RAW_TRACEPOINT_OPEN, &[0, 0, program, 0]),
     }
 }
 
-/// Begins a run over everything, which is read like a file.
+/// Starts an iterator, which is read like a file.
 pub(super) fn iterate(link: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    // The link, flags.
+    // Link, flags.
     call(ITER_CREATE, &[link.as_raw_fd().cast_unsigned(), 0])
 }
 
@@ -176,7 +175,7 @@ fn address<T>(of: *const T) -> io::Result<u64> {
 
 fn call(command: c_int, attributes: &(impl IntoBytes + Immutable)) -> io::Result<OwnedFd> {
     let attributes = attributes.as_bytes();
-    // SAFETY: the address and the length are those of one slice; for the rest see above.
+    // SAFETY: address and length are of one slice; see the module's text.
     let number = unsafe {
         libc::syscall(
             libc::SYS_bpf,
@@ -189,7 +188,7 @@ fn call(command: c_int, attributes: &(impl IntoBytes + Immutable)) -> io::Result
     if number < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: it has just been opened for this call.
+    // SAFETY: the descriptor was just opened for this call.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 

@@ -1,4 +1,4 @@
-//! A thread that stays in a network namespace, for what must be done there.
+//! Threads that stay in a network namespace to work there.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -14,26 +14,25 @@ use super::{Handle, Namespace, open};
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread in a network namespace. It never comes back: one that may go there may not always do so. As long
-/// as it lives, so does the namespace.
+/// A thread in a network namespace. It never returns, because it might not be allowed to. The namespace lives as
+/// long as the thread.
 #[derive(Debug)]
 pub struct Anchor {
     thread: u32,
     jobs: Sender<Job>,
 }
 
-/// What such threads are called.
+/// The name of such threads.
 pub(super) const ANCHOR: &str = "lsock-netns";
-/// More than is done there needs.
+/// More than the work there needs.
 const STACK: usize = 128 * 1024;
 
 impl Anchor {
-    /// Goes into a namespace.
+    /// Starts a thread that enters a namespace.
     ///
     /// # Errors
     ///
-    /// When it must not be entered (that takes `CAP_SYS_ADMIN` in the user namespace that owns it), or is
-    /// gone.
+    /// When it is gone or must not be entered (entering needs `CAP_SYS_ADMIN` in the user namespace that owns it).
     pub fn drop_in(namespace: &Namespace) -> io::Result<Self> {
         let gone = || io::Error::new(io::ErrorKind::NotFound, "it is gone");
         let target = match &namespace.handle {
@@ -41,7 +40,7 @@ impl Anchor {
             Handle::Open(target) => Some(target.try_clone()?),
             Handle::Paths(paths) => {
                 let mut opened = paths.iter().map(|path| open(path));
-                // What led there may lead elsewhere by now.
+                // A path may lead elsewhere by now.
                 let found = opened.try_fold(gone(), |before, opened| match opened {
                     Ok((target, inode)) if inode == namespace.inode => ControlFlow::Break(target),
                     Ok(_) | Err(Errno::NOENT | Errno::SRCH | Errno::INVAL) => {
@@ -64,7 +63,7 @@ impl Anchor {
             let enter = target.map_or(Ok(()), |to| move_into_link_name_space(to.as_fd(), kind));
             let is_there = enter.is_ok();
             let thread = gettid().as_raw_nonzero().get().cast_unsigned();
-            // Whoever asked waits for it.
+            // The receiver waits below.
             let _ = entered.send(enter.map(|()| thread));
             if is_there {
                 for job in queue {
@@ -79,7 +78,7 @@ impl Anchor {
         Ok(Self { thread, jobs })
     }
 
-    /// Does something there.
+    /// Runs `work` on the thread and waits for its result.
     ///
     /// # Errors
     ///
@@ -97,7 +96,7 @@ impl Anchor {
         answer.recv().map_err(|_| ended())
     }
 
-    /// What procfs shows to it: `net` is that of the namespace.
+    /// The thread's directory in procfs: its `net` is that of the namespace.
     pub fn proc(&self) -> PathBuf {
         format!("/proc/self/task/{}", self.thread).into()
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::NAMED;
 use crate::model::Network;
 
-/// The network namespace of this thread, by its name below `/run/netns` or `net:[INODE]`; `None` = `/proc` does not tell.
+/// The network namespace of this thread, named after `/run/netns` or `net:[INODE]`; `None` if `/proc` does not show it.
 pub fn here() -> Option<Network> {
     let here = fs::metadata("/proc/thread-self/ns/net").ok()?;
     let entries = fs::read_dir(NAMED).into_iter().flatten().flatten();

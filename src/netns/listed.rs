@@ -1,7 +1,7 @@
-//! Which network namespaces the kernel has, and which tasks live there.
+//! The kernel's list of network namespaces and of the tasks in them.
 //!
-//! Before `listns(2)` no call tells, so a program goes through the kernel's own list. It shows whether processes and
-//! mounts lead to all of them. To be told of every task takes a fraction of the time of its links in `/proc`.
+//! Before `listns(2)` no call returns it, so a BPF program walks it. It shows whether processes and mounts lead to all
+//! namespaces. Listing every task this way takes a fraction of the time of reading their links in `/proc`.
 
 mod holders;
 
@@ -23,30 +23,29 @@ use crate::bpf::{
 };
 use crate::error::Error;
 
-/// The kernel's list, as often as it is asked for.
+/// The program that walks the list, attached on first use.
 #[derive(Debug, Default)]
 pub struct List(OnceCell<Option<Link>>);
 
-/// What the kernel tells.
+/// The contents of the list.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Listed {
-    /// The inode numbers of the namespaces that something holds.
+    /// The inode numbers of namespaces with holders.
     pub namespaces: BTreeSet<u32>,
-    /// Processes, and threads that live elsewhere than theirs: the inode number of the namespace, the process, the
-    /// task.
+    /// Processes, and threads outside the namespace of their process: inode number of the namespace, process, task.
     pub(super) tasks: Vec<[u32; 3]>,
 }
 
 /// `PROC_PID_INIT_INO` (`include/linux/proc_ns.h`).
 const ALL_PROCESSES: u32 = 0xefff_fffc;
-/// To look at so many tasks takes longer than to ask the kernel.
+/// Up to this many tasks, reading `/proc` is faster.
 const MANY: u32 = 500;
-/// How often the list is gone through. What changes meanwhile may lead nowhere.
+/// How often the walk is tried: changes meanwhile may divert it.
 const ATTEMPTS: usize = 4;
 
 impl List {
-    /// `None` = the kernel does not let us look, its types are not as they are known here, or not all processes of the
-    /// machine can be seen; if not `wanted`, also where there are too few tasks for it to pay.
+    /// Reads the list. `None` if the kernel refuses, its types have an unknown layout, or not all processes of the
+    /// machine are visible; unless `is_wanted`, also if too few tasks run for it to pay off.
     pub fn read(&self, is_wanted: bool) -> Option<Listed> {
         if !is_wanted && tasks().is_none_or(|tasks| tasks <= MANY) {
             return None;
@@ -62,15 +61,14 @@ impl List {
 }
 
 impl List {
-    /// The descriptors that lead to any of these namespaces, of processes that do not live there; `None` = the kernel
-    /// does not let us look.
+    /// The descriptors that lead to these namespaces, of processes outside them; `None` if the kernel refuses.
     pub(super) fn holders(&self, of: &BTreeSet<u32>) -> Option<Vec<Holder>> {
         self.0.get()?.as_ref()?;
         holders::find(of).ok()
     }
 }
 
-/// How many tasks there are.
+/// The number of tasks.
 fn tasks() -> Option<u32> {
     let text = fs::read_to_string("/proc/loadavg").ok()?;
     let (_, tasks) = text.split(' ').nth(3)?.split_once('/')?;
@@ -79,7 +77,7 @@ fn tasks() -> Option<u32> {
 
 /// # Errors
 ///
-/// When the kernel refuses, or the list would have namespaces of processes that cannot be seen.
+/// When the kernel refuses, or the list would include namespaces of invisible processes.
 fn attach(btf: &Path) -> Result<Link, Error> {
     if inode_at(CWD, "/proc/self/ns/pid", b"pid") != Ok(ALL_PROCESSES) {
         let why = "processes outside this PID namespace cannot be seen";
@@ -91,7 +89,7 @@ fn attach(btf: &Path) -> Result<Link, Error> {
     bpf::attach("lsock_netns", &program, Hook::Iterator(function))
 }
 
-/// The records; `None` = it did not come round.
+/// Parses records; `None` if the walk was incomplete.
 fn read(text: &[u8]) -> Option<Listed> {
     let mut listed = Listed::default();
     let mut is_whole = false;
@@ -113,10 +111,10 @@ const FUNCTION: &str = "bpf_iter_task";
 const CONTEXT: &str = "bpf_iter__task";
 const CAST: &str = "bpf_rdonly_cast";
 const TASK: &str = "task_struct";
-/// It begins with a number of eight bytes: what stands at an address is read as such.
+/// Begins with an eight-byte number; used to read such a number at any address.
 const NUMBER: &str = "timespec64";
 
-/// What the program reads and calls.
+/// The types and functions that the program uses.
 const WANTED: [(TypeKind, &str); 8] = [
     (TypeKind::Function, FUNCTION),
     (TypeKind::Function, CAST),
@@ -128,26 +126,26 @@ const WANTED: [(TypeKind, &str); 8] = [
     (TypeKind::Struct, NUMBER),
 ];
 
-/// Behind the last namespace: the program came back to where it began.
+/// The record after the last namespace: the walk returned to its start.
 const ENDED: [u32; 3] = [0; 3];
 
-// What stands on the stack, from its end.
+// Stack slots, from the stack's end.
 /// The record: inode number,
 const INODE: i16 = -16;
 /// process,
 const PROCESS: i16 = -12;
 /// task.
 const THREAD: i16 = -8;
-/// The number of the namespace where the list begins.
+/// The inode number of the namespace where the list begins.
 const OWN: i16 = -24;
 
-// The registers that keep their values in calls.
+// Registers that calls preserve.
 const OUTPUT: R = R::R6;
-/// The task; in the list the address of a place.
+/// The task; in the list, the address of a node.
 const NODE: R = R::R7;
-/// What namespaces of this kind do: the head of the list has none of it.
+/// `ns.ops` of network namespaces; the head of the list lacks it.
 const KIND: R = R::R8;
-/// First the own namespace; then whether the head was seen.
+/// The own namespace at first; then 1 once the head was passed.
 const HEAD: R = R::R9;
 
 struct Writer<'b> {
@@ -155,11 +153,11 @@ struct Writer<'b> {
     btf: &'b Btf<'b>,
 }
 
-/// Tells of a task; behind the last, goes once around the list, from the own namespace.
+/// Writes a record for a task; after the last task, walks around the list once, from the own namespace.
 ///
 /// # Errors
 ///
-/// When the kernel lacks something, which is named.
+/// When the kernel lacks a type, field or function, which the error names.
 fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
     let mut writer = Writer::new(btf);
     let [list, done] = [(); 2].map(|()| writer.code.label());
@@ -180,7 +178,7 @@ impl<'b> Writer<'b> {
         Self { code, btf }
     }
 
-    /// Takes the task and the output of what the program is given.
+    /// Loads task and output from the program's context.
     fn begin(&mut self, context: &str) -> Result<(), Malformed> {
         self.code.set(R::R2, 0);
         self.code.store(Eight, R::STACK, INODE, R::R2);
@@ -201,7 +199,7 @@ impl<'b> Writer<'b> {
         }
         self.code.load(Four, R::R2, R::STACK, PROCESS);
         self.code.jump(Condition::Same(R::R1, R::R2), is_told);
-        // A thread that has let go of its namespaces lives nowhere.
+        // A thread that has released its namespaces is in none.
         self.load(R::R4, NODE, [TASK, "group_leader"])?;
         self.namespace(R::R4, R::R4, is_told)?;
         self.code.jump(Condition::Same(R::R3, R::R4), done);
@@ -212,7 +210,7 @@ impl<'b> Writer<'b> {
         Ok(())
     }
 
-    /// The number of the namespace of a task.
+    /// Loads the inode number of a task's network namespace.
     fn namespace(&mut self, into: R, task: R, nowhere: Label) -> Result<(), Malformed> {
         let inode = self.btf.offset("net", INUM, ValueKind::Number(4))?;
         self.load(R::R1, task, [TASK, "nsproxy"])?;
@@ -268,10 +266,10 @@ impl<'b> Writer<'b> {
         Ok(())
     }
 
-    /// Where the number of holders stands: one that has none is taken down.
+    /// The offset of the reference count; a namespace without references is being destroyed.
     fn holders(&self) -> Result<i16, Malformed> {
         let at = |name| self.btf.offset("net", name, ValueKind::Structure(4));
-        // The second name since 6.18.
+        // The second name is used since 6.18.
         at("ns.count").or_else(|_| at("ns.__ns_ref"))
     }
 
@@ -281,7 +279,7 @@ impl<'b> Writer<'b> {
         Ok(())
     }
 
-    /// Reads the number that stands so far behind an address.
+    /// Reads the eight-byte number at an offset from an address.
     fn number_at(&mut self, into: R, from: R, offset: i16) -> Result<(), Malformed> {
         self.code.copy(R::R1, from);
         self.code.add_number(R::R1, offset.into());
@@ -290,7 +288,7 @@ impl<'b> Writer<'b> {
         Ok(())
     }
 
-    /// Takes the address in the first register for one of such a structure.
+    /// Casts the address in the first register to this structure.
     fn cast(&mut self, structure: &str) -> Result<(), Malformed> {
         let structure = self.btf.find(TypeKind::Struct, structure)?;
         self.code.set(R::R2, structure.cast_signed());
@@ -299,7 +297,7 @@ impl<'b> Writer<'b> {
         Ok(())
     }
 
-    /// Writes the record.
+    /// Writes the record to the output.
     fn tell(&mut self) {
         self.code.copy(R::R1, OUTPUT);
         self.code.copy(R::R2, R::STACK);
@@ -350,7 +348,7 @@ mod tests {
         }
         let list = List::default();
         let own = here().unwrap().inode;
-        // A thread in one of its own, which lives as long as it is wanted.
+        // A thread in its own namespace, until it is released.
         let (tell, told) = channel();
         let (leave, stay) = channel::<()>();
         let thread = spawn(move || {
@@ -370,12 +368,12 @@ mod tests {
         here.retain(|[_, of, _]| *of == process);
         // Other tests may have threads elsewhere.
         here.retain(|task| [own, other].contains(&task[0]));
-        // They come by number, and numbers begin again.
+        // Tasks are listed by number, and numbers wrap around.
         here.sort_unstable_by_key(|task| task[0] != own);
         assert_eq!(here, [[own, process, process], [other, process, thread_id]]);
         drop(leave);
         thread.join().unwrap();
-        // A thread is joined before it lets go.
+        // A thread is joined before it releases its namespace.
         let is_told = |_: &u32| list.read(true).unwrap().namespaces.contains(&other);
         let wait = |_: &u32| sleep(Duration::from_millis(1));
         let held = (0..10_000).take_while(is_told).inspect(wait).count();

@@ -1,7 +1,7 @@
-//! Network namespaces: which there are, what to call them, and how to look into one.
+//! Network namespaces: finds, names and enters them.
 //!
-//! A socket belongs to the namespace it was made in, whoever holds it. What the kernel tells over netlink,
-//! and in `/proc/thread-self/net`, is of the namespace of the thread that asks.
+//! A socket belongs to the namespace in which it was made, whoever holds it. Netlink and `/proc/thread-self/net`
+//! report the namespace of the calling thread.
 
 mod anchor;
 mod here;
@@ -30,35 +30,34 @@ pub use listed::{List, Listed};
 pub use search::{Found, Search, own_process};
 pub use wanted::Wanted;
 
-/// Where `ip netns` puts those that it names.
+/// Where `ip netns` keeps named namespaces.
 pub const NAMED: &str = "/run/netns";
 
 /// A network namespace.
 #[derive(Debug, Clone)]
 pub struct Namespace {
-    /// What to call it: its name below `/run/netns`, the pod, the container or the service of the process that
-    /// leads it, that process, or `net:[INODE]`. Any text.
+    /// Its name below `/run/netns`; else the pod, container or service of its leader; else the leader, or
+    /// `net:[INODE]`. May be any text.
     pub name: Arc<[u8]>,
     /// Its inode number in nsfs.
     pub inode: u32,
-    /// True if that cannot be told: the number is that of a file, which no other namespace has.
+    /// True if that is unknown: the number is that of a file, which no other namespace has.
     pub is_hidden: bool,
-    /// The first task that lives there: a process, or a thread of one that lives elsewhere; `None` = nobody is
-    /// known to.
+    /// The first task in it: a process, or a thread of a process elsewhere; `None` if none is known.
     pub leader: Option<u32>,
     handle: Handle,
 }
 
-/// What leads to a namespace.
+/// How to reach a namespace.
 #[derive(Debug, Clone)]
 enum Handle {
-    /// This thread is there.
+    /// This thread is in it.
     Own,
-    /// Each did, when it was found.
+    /// Paths that led to it when it was found.
     Paths(Vec<PathBuf>),
-    /// Nothing else may: it is open.
+    /// An open descriptor, where nothing else may lead to it.
     Open(Arc<OwnedFd>),
-    /// Nothing: it was recorded, or is gone.
+    /// Unreachable: it was recorded, or is gone.
     Nowhere,
 }
 
@@ -71,7 +70,7 @@ impl PartialEq for Namespace {
 impl Eq for Namespace {}
 
 impl Namespace {
-    /// Without what leads there.
+    /// Its name and inode number.
     pub fn network(&self) -> Network {
         Network {
             name: Arc::clone(&self.name),
@@ -79,7 +78,7 @@ impl Namespace {
         }
     }
 
-    /// True if the task that led it is known to be elsewhere, or to have ended.
+    /// True if its leader is known to have left it or ended.
     pub fn is_left(&self) -> bool {
         self.leader.is_some_and(|leader| {
             match inode_at(CWD, &*format!("/proc/{leader}/ns/net"), b"net") {
@@ -89,12 +88,12 @@ impl Namespace {
         })
     }
 
-    /// True if it was wanted by this name.
+    /// True if `wanted` is its name.
     pub fn is_called(&self, wanted: &Wanted) -> bool {
         matches!(wanted, Wanted::Named(name) if **name == *self.name)
     }
 
-    /// One of a recording: nothing leads there.
+    /// A namespace in a recording, which cannot be reached.
     pub fn recorded(name: Arc<[u8]>, inode: u32) -> Self {
         Self {
             name,
@@ -107,12 +106,12 @@ impl Namespace {
 }
 
 impl Namespace {
-    /// That of a socket that a process holds.
+    /// The namespace of a socket that a process holds.
     ///
     /// # Errors
     ///
-    /// When the process or the descriptor is gone, or there is no right to it: to take a copy needs that of
-    /// tracing the process, to ask it `CAP_NET_ADMIN`.
+    /// When the process or the descriptor is gone, or privileges are missing: `pidfd_getfd(2)` needs the right to
+    /// trace the process, querying the socket `CAP_NET_ADMIN`.
     pub fn of_socket(pid: u32, fd: u32) -> io::Result<Self> {
         let (inode, open) = of_socket(pid, fd)?;
         Ok(Self {
@@ -125,7 +124,7 @@ impl Namespace {
     }
 }
 
-/// That of a socket that a process holds: its inode number, and itself.
+/// The namespace of a socket that a process holds: inode number and descriptor.
 fn of_socket(pid: u32, fd: u32) -> io::Result<(u32, OwnedFd)> {
     let number = |number: u32| i32::try_from(number).map_err(|_| io::Error::from(Errno::INVAL));
     let pid = Pid::from_raw(number(pid)?).ok_or(Errno::SRCH)?;
@@ -136,18 +135,18 @@ fn of_socket(pid: u32, fd: u32) -> io::Result<(u32, OwnedFd)> {
     Ok((inode, open))
 }
 
-/// What a namespace is called that nobody is known to live in.
+/// The name of a namespace without a known task.
 fn nameless(inode: u32) -> String {
     format!("net:[{inode}]")
 }
 
-/// Namespaces by inode number, each with the thread that is there, if it may be entered.
+/// Namespaces by inode number, each with a thread in it, if it may be entered.
 pub type Namespaces = BTreeMap<u32, (Arc<Namespace>, Option<Arc<Anchor>>)>;
 
 /// `NSFS_MAGIC` (`include/uapi/linux/magic.h`).
 const NSFS: i64 = 0x6e73_6673;
 
-/// Opens what leads to a network namespace. Gives the inode number of that, too. `EINVAL` = it is something else.
+/// Opens a network namespace by its path, with its inode number. `EINVAL` if it is something else.
 fn open(handle: &Path) -> rustix::io::Result<(OwnedFd, u32)> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let opened = openat(CWD, handle, flags, Mode::empty())?;
@@ -158,17 +157,17 @@ fn open(handle: &Path) -> rustix::io::Result<(OwnedFd, u32)> {
     Ok((opened, inode))
 }
 
-/// The inode number of a namespace of this kind that a link leads to.
+/// The inode number of the namespace of this kind that a link names.
 fn inode_at(at: impl AsFd, link: impl Arg, kind: &[u8]) -> rustix::io::Result<u32> {
     let mut buffer = [MaybeUninit::uninit(); LINK];
     let (target, _) = readlinkat_raw(at, link, &mut buffer[..])?;
     inode(target, kind).ok_or(Errno::INVAL)
 }
 
-/// Longer than any such link.
+/// Longer than any such link's target.
 const LINK: usize = 32;
 
-/// The number in the text of such a link: `net:[4026531840]`.
+/// The number in such a link's target: `net:[4026531840]`.
 fn inode(link: &[u8], kind: &[u8]) -> Option<u32> {
     let number = link.strip_prefix(kind)?.strip_prefix(b":[")?;
     str::from_utf8(number.strip_suffix(b"]")?)

@@ -1,6 +1,6 @@
-//! Which namespaces there are.
+//! Finds network namespaces.
 //!
-//! No single place lists them: some have processes, or one thread only; some nothing but a mount.
+//! No single place lists them: some have processes or just a thread, some only a mount.
 
 mod choice;
 
@@ -36,23 +36,23 @@ const SHORT: usize = 4 * 1024;
 /// More than a table of mounts has.
 const MOUNTS: usize = 64 * 1024 * 1024;
 
-/// What is known of a namespace.
+/// What was found about a namespace.
 #[derive(Debug, Default)]
 struct Seen {
-    /// What leads there: a few, for any of them may lead elsewhere by the time it is opened.
+    /// Paths that lead to it. Several, because any may lead elsewhere by the time it is opened.
     handles: Vec<PathBuf>,
     leader: Option<u32>,
-    /// What that calls itself.
+    /// The leader's `comm`.
     comm: Vec<u8>,
-    /// The names that it has below `/run/netns`, most often one.
+    /// Its names below `/run/netns`, mostly one.
     names: Vec<Vec<u8>>,
-    /// True if its inode number is that of a file there.
+    /// True if its inode number is that of a file of its tasks.
     is_hidden: bool,
-    /// Where nothing leads there but a socket of another process: itself.
+    /// The namespace itself, if only a socket of another process leads to it.
     open: Option<Arc<OwnedFd>>,
 }
 
-/// More handles of a namespace than this are not kept.
+/// Limit of paths kept for a namespace.
 const HANDLES: usize = 4;
 
 impl Seen {
@@ -63,24 +63,24 @@ impl Seen {
     }
 }
 
-/// What was found.
+/// The namespaces that were found.
 #[derive(Debug, Default)]
 pub struct Search {
     found: BTreeMap<u32, Seen>,
-    /// What there is, if the kernel told.
+    /// All existing namespaces, if the kernel lists them.
     listed: Option<BTreeSet<u32>>,
-    /// Where other processes of this program are to watch. They do not live there, or each of two would keep for the
-    /// other what is gone.
+    /// Namespaces with watching threads of other lsock processes. Those do not count as tasks there: otherwise two
+    /// such processes would keep a namespace alive for each other.
     watched: BTreeSet<u32>,
 }
 
 impl Search {
-    /// Looks at the mounts of this process and at every process; unless the list shows that these are all, also at
-    /// their threads and at the mounts that they have.
+    /// Reads the mounts of this process and every process; also their threads and mounts, unless the kernel's list
+    /// shows that nothing is missing.
     ///
     /// # Errors
     ///
-    /// When there are no processes to look at.
+    /// When there are no processes to read.
     pub fn new(wanted: &[Wanted], list: &List) -> Result<Self, Error> {
         let mut search = Self::default();
         if known(wanted).is_some() {
@@ -105,19 +105,19 @@ impl Search {
         Ok(search)
     }
 
-    /// True if something leads to every one there is.
+    /// True if every existing namespace was found.
     pub fn is_whole(&self) -> bool {
         self.unseen().is_some_and(|unseen| unseen.is_empty())
     }
 
-    /// Those to which nothing leads that was found; `None` = nobody knows.
+    /// Existing namespaces that were not found; `None` if unknown.
     pub fn unseen(&self) -> Option<BTreeSet<u32>> {
         let mut unseen = self.missing()?;
         unseen.retain(|inode| !self.watched.contains(inode));
         Some(unseen)
     }
 
-    /// The same, and those that are only watched.
+    /// As [`Self::unseen`], including those that are only watched.
     pub fn missing(&self) -> Option<BTreeSet<u32>> {
         let mut listed = self.listed.clone()?;
         listed.retain(|inode| !self.leads_to(*inode));
@@ -129,13 +129,13 @@ impl Search {
         seen.is_some_and(|seen| seen.open.is_some() || !seen.handles.is_empty())
     }
 
-    /// Looks for descriptors that lead to namespaces to which nothing else does. False if the kernel does not tell.
+    /// Finds descriptors that lead to missing namespaces. False if the kernel does not list them.
     pub fn take_holders(&mut self, list: &List) -> bool {
         let missing = self.missing().unwrap_or_default();
         let Some(holders) = list.holders(&missing) else {
             return false;
         };
-        // Ours are of those that were found before.
+        // The own descriptors belong to namespaces found before.
         let own = own_process();
         for one in holders.iter().filter(|one| Some(one.pid) != own) {
             let is_watching = self.watched.contains(&one.inode) && runs_this(one.pid);
@@ -146,14 +146,14 @@ impl Search {
                 let seen = self.found.entry(one.inode).or_default();
                 seen.lead(|| format!("{PROC}/{}/fd/{}", one.pid, one.fd).into());
             } else if let Ok((inode, open)) = of_socket(one.pid, one.fd) {
-                // It is that of the descriptor now, which may be another one.
+                // The descriptor may have been reused for another socket.
                 self.found.entry(inode).or_default().open = Some(open.into());
             }
         }
         true
     }
 
-    /// Those are open: each with the link that leads there, below `/proc`.
+    /// Adds open namespaces, each with the link to it below `/proc`.
     pub fn take_open(&mut self, open: &[(u32, String)]) {
         for (inode, link) in open {
             let seen = self.found.entry(*inode).or_default();
@@ -161,8 +161,8 @@ impl Search {
         }
     }
 
-    /// What the kernel told, and other processes, which some machines do not show to programs. Gives those that must not
-    /// be asked.
+    /// Adds tasks listed by the kernel, and further processes, because some machines hide some from BPF programs.
+    /// Returns the processes that must not be read.
     fn take_listed(&mut self, proc: BorrowedFd<'_>, processes: &[u32], listed: Listed) -> Vec<u32> {
         self.listed = Some(listed.namespaces);
         let tasks = listed.tasks.into_iter();
@@ -175,7 +175,7 @@ impl Search {
         let mut others = processes.to_vec();
         others.retain(|pid| !told.contains(pid));
         let refused = self.take_processes(proc, &others);
-        // Ours are where they look.
+        // The own threads are in the namespaces that they read.
         let own = own_process();
         for [inode, process, task] in threads {
             if Some(process) != own && !self.leads_to(inode) {
@@ -193,21 +193,21 @@ impl Search {
         }
     }
 
-    /// Gives the processes that must not be asked.
+    /// Adds processes. Returns those that must not be read.
     fn take_processes(&mut self, proc: BorrowedFd<'_>, processes: &[u32]) -> Vec<u32> {
         let mut refused = Vec::new();
         for pid in processes {
             match inode_at(proc, &*format!("{pid}/ns/net"), b"net") {
                 Ok(inode) => self.take_task(inode, *pid),
                 Err(Errno::ACCESS | Errno::PERM) => refused.push(*pid),
-                // It has ended.
+                // The process has ended.
                 Err(_) => {}
             }
         }
         refused
     }
 
-    /// The mounts that processes have.
+    /// Adds the mounts of processes.
     fn take_mounts_of(&mut self, proc: BorrowedFd<'_>, processes: &[u32]) {
         let mut mounted = BTreeSet::from([inode_at(proc, "thread-self/ns/mnt", b"mnt").ok()]);
         for pid in processes {
@@ -220,7 +220,7 @@ impl Search {
         }
     }
 
-    /// Processes whose namespaces must not be known: whether two share one, their files tell, whose inode
+    /// Adds processes whose namespace must not be read: processes that share a namespace share its files, whose inode
     /// number stands for that of the namespace.
     fn take_refused(&mut self, proc: impl AsFd, refused: &[u32]) {
         if refused.is_empty() {
@@ -252,7 +252,7 @@ impl Search {
     fn take_task(&mut self, inode: u32, task: u32) {
         let seen = self.found.entry(inode).or_default();
         seen.lead(|| format!("{PROC}/{task}/ns/net").into());
-        // The kernel's threads lead nothing.
+        // Kernel threads are no leaders.
         if seen.leader.is_none_or(|leader| task < leader) {
             let path = format!("{PROC}/{task}/stat");
             let stat = read_path(Path::new(&path), SHORT).unwrap_or_default();
@@ -263,7 +263,7 @@ impl Search {
         }
     }
 
-    /// A thread may live elsewhere than its process. Ours are where they look. Gives those that must not be asked.
+    /// Adds threads outside the namespace of their process, except own ones. Returns those that must not be read.
     fn take_threads(&mut self, proc: BorrowedFd<'_>, processes: &[u32]) -> Vec<u32> {
         let mut refused = Vec::new();
         let own = own_process();
@@ -275,7 +275,7 @@ impl Search {
                         self.take_thread(inode, pid, thread);
                     }
                     Err(Errno::ACCESS | Errno::PERM) => refused.push(thread),
-                    // It is known, or the thread has ended.
+                    // The namespace is known, or the thread has ended.
                     _ => {}
                 }
             }
@@ -283,7 +283,7 @@ impl Search {
         refused
     }
 
-    /// Mounts as processes see them below `root`.
+    /// Adds mounts as processes see them below `root`.
     fn take_mounts(&mut self, root: &Path, mounts: impl IntoIterator<Item = MountInfo>) {
         let mounts = mounts.into_iter().filter(|mount| mount.fs_type == "nsfs");
         for mount in mounts {
@@ -293,7 +293,7 @@ impl Search {
             let point = point(&mount);
             let seen = self.found.entry(inode).or_default();
             let path = root.join(point.strip_prefix("/").unwrap_or(&point));
-            // Another may be mounted there, on top of it.
+            // Another mount may cover it.
             let at = statat(CWD, &path, AtFlags::empty());
             if at.is_ok_and(|at| at.st_ino != u64::from(inode)) {
                 continue;
@@ -310,25 +310,25 @@ impl Search {
     }
 }
 
-/// The inode number of a file that all tasks of a network namespace share. Reading it needs no right.
+/// The inode number of a file that all tasks of a network namespace share. Reading it needs no privileges.
 fn file_of(proc: impl AsFd, task: &str) -> Option<u32> {
     let file = statat(proc, &*format!("{task}/net/tcp"), AtFlags::empty());
     u32::try_from(file.ok()?.st_ino).ok()
 }
 
-/// The number of this process in `/proc`, which may be that of another PID namespace.
+/// The pid of this process in `/proc`, which may be of another PID namespace.
 pub fn own_process() -> Option<u32> {
     let own = fs::read_link("/proc/self").ok()?;
     own.to_str()?.parse().ok()
 }
 
-/// True of a thread that [`Anchor`](super::Anchor) began, in whatever process.
+/// True if an [`Anchor`](super::Anchor) of any process started the thread.
 fn is_anchor(thread: u32) -> bool {
     let name = read_path(Path::new(&format!("{PROC}/{thread}/comm")), SHORT);
     name.is_ok_and(|name| name.trim_ascii_end() == ANCHOR.as_bytes())
 }
 
-/// True of a process that runs the same program as this one.
+/// True if a process runs the same program file as this one.
 fn runs_this(process: u32) -> bool {
     let file = |process: &str| {
         let file = statat(CWD, &*format!("{PROC}/{process}/exe"), AtFlags::empty());

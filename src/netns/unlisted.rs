@@ -1,4 +1,4 @@
-//! Without programs in the kernel nothing tells which network namespaces it has.
+//! The list of network namespaces in a build without BPF: always empty.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -7,14 +7,14 @@ use std::convert::Infallible;
 #[derive(Debug, Default)]
 pub struct List(Option<Infallible>);
 
-/// What the kernel would tell.
+/// The contents of the list.
 #[derive(Debug, Default)]
 pub struct Listed {
     pub(crate) namespaces: BTreeSet<u32>,
     pub(super) tasks: Vec<[u32; 3]>,
 }
 
-/// A descriptor of a process that it would tell.
+/// A descriptor in the list.
 pub(super) struct Holder {
     pub(super) inode: u32,
     pub(super) pid: u32,

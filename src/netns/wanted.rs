@@ -1,4 +1,4 @@
-//! How network namespaces are asked for.
+//! Parses the namespaces that a user asks for.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -7,22 +7,22 @@ use std::sync::Arc;
 
 use super::Namespace;
 
-/// Which namespaces are wanted.
+/// A requested namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// Every one that is found.
+    /// Every namespace.
     All,
-    /// One that was found before.
+    /// A namespace found before.
     This(Arc<Namespace>),
-    /// The one with this name below `/run/netns`, that of the process with this number, that of a container or pod, or
-    /// the one that is called so.
+    /// By its name below `/run/netns`, the number of a process, the name of a container or pod, or the name that
+    /// lists show.
     Named(Vec<u8>),
-    /// The one that this file leads to.
+    /// By the path of a namespace file.
     Path(PathBuf),
 }
 
 impl Wanted {
-    /// `all`, a name, what [`Namespace::name`] calls it, the number of a process, or a path, which has a slash.
+    /// Parses `all`, a name as in [`Namespace::name`], the number of a process, or a path, which has a slash.
     pub fn of(word: &OsStr) -> Self {
         match word.as_bytes() {
             b"all" => Self::All,
@@ -33,12 +33,12 @@ impl Wanted {
 }
 
 impl Wanted {
-    /// True of all, or of one where nobody may live.
+    /// True for all namespaces, or for one that may have no tasks.
     pub fn may_be_hidden(&self) -> bool {
         *self == Self::All || self.is_nameless()
     }
 
-    /// True of `net:[INODE]`: nobody may live there.
+    /// True for `net:[INODE]`, which may have no tasks.
     pub fn is_nameless(&self) -> bool {
         matches!(self, Self::Named(name) if name.starts_with(b"net:["))
     }

@@ -1,32 +1,32 @@
-//! Which socket of one look is which of another.
+//! Recognizes a socket from one round to the next.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU64;
 
 use crate::model::{Socket, State, can_follow};
 
-/// What tells the IP sockets of a table apart: both ends and the interface of a connection, the end
-/// and the cookie of a listener.
+/// The key of an IP socket in a table: both ends and interface of a connection, local end and cookie of a
+/// listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Endpoints {
-    /// Its own address.
+    /// The local address.
     pub local: IpAddr,
-    /// The other one; all zeros = none.
+    /// The peer's address; all zeros = none.
     pub peer: IpAddr,
     /// 0 = none.
     pub local_port: u16,
     /// 0 = none.
     pub peer_port: u16,
-    /// 0 = none. A listener can be bound to another one later.
+    /// 0 = none. A listener can be bound to another interface later, so it has none here.
     pub interface: u32,
-    /// Inode number of its network namespace, if that was asked for; else 0.
+    /// Inode number of its network namespace, if requested; else 0.
     pub netns: u32,
-    /// The cookie of a listener, or its inode where there are no cookies: several may share a port.
+    /// The cookie of a listener, or its inode if there are no cookies: several listeners may share a port.
     pub listener: Option<NonZeroU64>,
 }
 
 impl Endpoints {
-    /// `None` for what is no IP socket.
+    /// `None` if it is no IP socket.
     pub fn of(socket: &Socket) -> Option<Self> {
         let port = |port: Option<u32>| u16::try_from(port.unwrap_or_default()).ok();
         let listener = if socket.state == State::Listen {
@@ -47,10 +47,10 @@ impl Endpoints {
     }
 }
 
-/// What a socket is known by beside its ends.
+/// What identifies a socket beside its endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
-    /// Where it stood.
+    /// Its state in that round.
     pub state: State,
     /// [`Socket::inode`].
     pub inode: Option<NonZeroU64>,
@@ -58,19 +58,19 @@ pub struct Identity {
     pub cookie: Option<NonZeroU64>,
 }
 
-/// What a socket has to do with the one that had its ends before.
+/// How a socket relates to an earlier one with the same endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sameness {
     /// It is the same.
     Same,
-    /// It may be what the kernel put in the place of the same connection, or a later connection.
+    /// Perhaps the kernel's replacement for the same connection, perhaps a later connection.
     Unclear,
-    /// It is another: the one before is gone.
+    /// Another socket: the earlier one is gone.
     Other,
 }
 
 impl Identity {
-    /// That of a socket as it is now.
+    /// The identity of a socket in its current state.
     pub fn of(socket: &Socket) -> Self {
         let number = |number: Option<u64>| number.and_then(NonZeroU64::new);
         Self {
@@ -80,18 +80,18 @@ impl Identity {
         }
     }
 
-    /// Is it this very socket, by its cookie?
+    /// True if the socket has this cookie.
     pub fn has_cookie_of(&self, socket: &Socket) -> bool {
         self.cookie.map(NonZeroU64::get) == socket.cookie
     }
 
-    /// Compares it with a TCP socket that has its ends later.
+    /// Compares with a TCP socket that has the same endpoints in a later round.
     ///
-    /// Without a cookie a connection that takes the place of another between two looks is taken for it
-    /// where its inode and its state allow.
+    /// Without a cookie, a connection that replaces another between two rounds counts as the same if inode and state
+    /// allow it.
     ///
-    /// The kernel hands the cookie on where one structure takes the place of another, if there is one
-    /// at that moment; it may be given one a moment later, by somebody who lists both.
+    /// When one kernel structure replaces another, it inherits the cookie, if there is one at that moment. It may get
+    /// one a moment later, from a program that lists both.
     pub fn sameness(&self, socket: &Socket) -> Sameness {
         let differ = |old: Option<NonZeroU64>, new: Option<u64>| {
             old.zip(new).is_some_and(|(old, new)| old.get() != new)
@@ -108,16 +108,15 @@ impl Identity {
         }
     }
 
-    /// Does the kernel put such a structure in the place of this one? A request becomes a socket, and
-    /// a socket that only waits for its end becomes something smaller.
+    /// True if the kernel may replace this structure by that socket: a request becomes a socket, and a socket waiting
+    /// for its end becomes a smaller structure.
     fn may_become(&self, socket: &Socket) -> bool {
         let request = self.state == State::SynRcvd && socket.state != State::SynRcvd;
         request || self.state != State::TimeWait && is_remainder(socket)
     }
 }
 
-/// Is it what the kernel keeps of a connection whose socket it gave up: `TIME_WAIT`, or `FIN_WAIT_2`
-/// without an inode?
+/// True if it is what the kernel keeps of a closed socket: `TIME_WAIT`, or `FIN_WAIT_2` without an inode.
 fn is_remainder(socket: &Socket) -> bool {
     match socket.state {
         State::TimeWait => true,

@@ -1,4 +1,4 @@
-//! From one look at the tables to the next: which socket is which, when to look again, and the wait.
+//! Polling rounds: recognizes sockets from one round to the next, paces rounds and waits between them.
 
 mod identity;
 mod pacer;

@@ -1,27 +1,26 @@
-//! How long to wait between two looks.
+//! The pause between two rounds.
 
 use std::time::Duration;
 
-/// Bounds on the pauses between looks, and on the share of the processor that looks may take.
+/// Bounds on the pauses between rounds, and on the CPU share of rounds.
 #[derive(Debug, Clone, Copy)]
 pub struct Pacer {
-    /// A pause lasts at least this many times as long as the look before it: with 100, looks take 1 %
-    /// of a core.
+    /// A pause lasts at least this many times as long as the round before it: with 100, rounds take 1 % of a core.
     pub rest: u32,
     /// The shortest pause.
     pub shortest: Duration,
-    /// The longest pause, unless the look was too costly for it.
+    /// The longest pause, unless the round was too costly for it.
     pub longest: Duration,
 }
 
 impl Pacer {
-    /// The pause after a look that took `cost`, as close to `wanted` as the bounds allow.
+    /// The pause after a round that took `cost`, as close to `wanted` as the bounds allow.
     pub fn pause(&self, wanted: Duration, cost: Duration) -> Duration {
         let rest = cost.saturating_mul(self.rest);
         wanted.clamp(self.shortest, self.longest).max(rest)
     }
 
-    /// The pause to want after one that was of no use.
+    /// The next pause to want after a useless round.
     pub fn longer(&self, pause: Duration) -> Duration {
         (pause.max(self.shortest) * 3 / 2).min(self.longest)
     }

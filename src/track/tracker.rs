@@ -1,4 +1,4 @@
-//! The sockets of one table, from one look to the next.
+//! Follows the sockets of a table over rounds.
 
 use std::collections::HashMap;
 use std::collections::hash_map;
@@ -7,32 +7,32 @@ use std::hash::Hash;
 use super::{Identity, Sameness};
 use crate::model::Socket;
 
-/// So many complete looks in a row must miss a socket before it is gone, and as many must list a table
-/// before a socket that they did not list is new. A dump continues where its last chunk ended, and skips a
-/// socket if one before it in the same bucket has gone away meanwhile.
+/// Complete rounds in a row that must miss a socket before it counts as gone, and that must list a table before
+/// further sockets count as new. A dump continues where its last chunk ended; it skips a socket if one before it in
+/// the same bucket disappeared meanwhile.
 const LOOKS: u64 = 2;
 
-/// What a socket is found by in the next look.
+/// What finds a socket again in the next round.
 pub trait Key: Eq + Hash {
-    /// True if no other socket ever has the key.
+    /// True if no other socket ever has this key.
     fn is_unique(&self) -> bool;
 }
 
-/// A socket as it was listed last.
+/// A socket as last listed.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<T> {
-    /// What it is known by beside its key.
+    /// What identifies it beside its key.
     pub identity: Identity,
-    /// The number of the look that listed it.
+    /// The number of the round that listed it.
     pub seen: u64,
-    /// How many complete looks missed it since.
+    /// Complete rounds that missed it since.
     missed: u64,
-    /// What is kept of it.
+    /// The caller's data about it.
     pub kept: T,
 }
 
 impl<T> Entry<T> {
-    /// Of a socket that this look listed.
+    /// The entry of a socket that this round listed.
     pub fn new(socket: &Socket, seen: u64, kept: T) -> Self {
         Self {
             identity: Identity::of(socket),
@@ -42,8 +42,8 @@ impl<T> Entry<T> {
         }
     }
 
-    /// Compares it with a socket that has its key in a later look. Without a cookie nothing is certain if
-    /// a look in between listed neither.
+    /// Compares with a socket that has the same key in a later round. Without a cookie, the result is unclear if a
+    /// round in between listed neither.
     fn sameness(&self, socket: &Socket, look: u64) -> Sameness {
         match self.identity.sameness(socket) {
             Sameness::Same if self.identity.cookie.is_none() && self.seen + 1 < look => {
@@ -54,8 +54,8 @@ impl<T> Entry<T> {
     }
 }
 
-/// The sockets of a table, with what is kept of each. A look [`meets`](Self::meet) what is listed, and
-/// then [`settles`](Self::settle) what it missed, or [`gives up`](Self::give_up).
+/// The sockets of a table, with the caller's data. A round [`meets`](Self::meet) each listed socket, and then
+/// [`settles`](Self::settle) the missing ones, or [`gives up`](Self::give_up).
 #[derive(Debug)]
 pub struct Tracker<K, T> {
     entries: HashMap<K, Entry<T>>,
@@ -74,12 +74,12 @@ impl<K, T> Default for Tracker<K, T> {
 }
 
 impl<K: Key, T> Tracker<K, T> {
-    /// The number of looks that are over.
+    /// The number of finished rounds.
     pub const fn looks(&self) -> u64 {
         self.looks
     }
 
-    /// True if a socket that is not known is new: enough looks have listed the table.
+    /// True if an unknown socket is new: enough rounds have listed the table.
     pub const fn is_learnt(&self) -> bool {
         self.complete >= LOOKS
     }
@@ -94,7 +94,7 @@ impl<K: Key, T> Tracker<K, T> {
         self.entries.iter()
     }
 
-    /// Every entry, in no order, to be changed.
+    /// Every entry, mutable, in no order.
     pub fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry<T>> {
         self.entries.values_mut()
     }
@@ -104,10 +104,10 @@ impl<K: Key, T> Tracker<K, T> {
         self.entries.remove(key)
     }
 
-    /// A look lists a socket. `keep` makes what is kept of it from the entry that had its key and what
-    /// that socket is to this one; an [other](Sameness::Other) one is gone.
+    /// Records a listed socket. `keep` makes its data from the entry that had its key and how that socket relates to
+    /// this one; an [other](Sameness::Other) one is gone.
     ///
-    /// Of two sockets with one key in the same look the first is kept.
+    /// Of two sockets with one key in a round, the first is kept.
     pub fn meet(
         &mut self,
         key: K,
@@ -133,8 +133,8 @@ impl<K: Key, T> Tracker<K, T> {
         }
     }
 
-    /// A complete look is over. Lends what is gone now to `gone`. True if it missed another socket, about
-    /// which the next look decides.
+    /// Ends a complete round. Calls `gone` with each socket that is gone. Returns true if it missed another one, which
+    /// the next round decides.
     pub fn settle(&mut self, mut gone: impl FnMut(&K, &Entry<T>)) -> bool {
         self.looks += 1;
         self.complete += 1;
@@ -156,7 +156,7 @@ impl<K: Key, T> Tracker<K, T> {
         is_open
     }
 
-    /// A look is over that may have missed anything: nothing is concluded from that.
+    /// Ends an incomplete round: missing sockets mean nothing.
     pub const fn give_up(&mut self) {
         self.looks += 1;
     }

@@ -1,4 +1,4 @@
-//! Waits between two looks.
+//! Waits between rounds.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -9,20 +9,20 @@ use rustix::io::Errno;
 
 use crate::error::Error;
 
-/// Waits until then (`None` = for ever), until a signal comes, or until one of these can be read: gives
-/// the place of the first that can.
+/// Waits until `until` (`None` = forever), a signal, or readable input: returns the index of the first readable
+/// descriptor.
 ///
 /// # Errors
 ///
-/// When `poll(2)` fails, or whoever reads `output` has left: there may be nothing to write by which that
-/// would be noticed.
+/// When `poll(2)` fails, or the reader of `output` has gone: without anything to write, nothing else would show
+/// that.
 pub fn wait(
     readable: &[BorrowedFd<'_>],
     output: Option<BorrowedFd<'_>>,
     until: Option<Instant>,
 ) -> Result<Option<usize>, Error> {
     let readable = readable.iter().map(|fd| (*fd, PollFlags::IN));
-    // That it is hung up is told without being asked for.
+    // A hangup is always reported.
     let output = output.map(|fd| (fd, PollFlags::empty()));
     let mut polled: Vec<PollFd<'_>> = readable
         .chain(output)

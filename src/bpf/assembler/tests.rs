@@ -5,7 +5,7 @@
 
 use super::{Assembler, Condition, Instruction, Register, Size};
 
-/// Where the jump of an instruction leads, from the one behind it.
+/// The distance of a jump, from the instruction after it.
 fn distance([_, _, low, high, ..]: Instruction) -> i16 {
     i16::from_ne_bytes([low, high])
 }

@@ -6,7 +6,7 @@
 
 use super::{Btf, TypeKind, ValueKind};
 
-/// A made-up kernel: its types and their names.
+/// A fictitious kernel: its types and their names.
 #[derive(Default)]
 pub(crate) struct Kernel {
     types: Vec<u8>,
@@ -32,7 +32,7 @@ impl Kernel {
         place
     }
 
-    /// A type, and its number. Structures have no size here.
+    /// Adds a type and returns its id. Structures have no size here.
     fn add(&mut self, name: &str, info: u32, size_or_type: u32, rest: &[u32]) -> u32 {
         let name = self.name(name);
         for word in [name, info, size_or_type].iter().chain(rest) {
@@ -89,7 +89,7 @@ const WANTED: [(TypeKind, &str); 3] = [
     (TypeKind::Function, "go"),
 ];
 
-/// The offsets of these fields, as far as a kernel has them.
+/// The offsets of these fields, or why a kernel lacks one.
 fn offsets(bytes: &[u8], fields: &[(&str, ValueKind)]) -> Result<Vec<i16>, String> {
     let btf = Btf::read(bytes, &WANTED)?;
     let offset = |(path, value): &(&str, ValueKind)| btf.offset("outer", path, *value);
@@ -105,14 +105,14 @@ const FIELDS: [(&str, ValueKind); 5] = [
     ("d.b", ValueKind::Pointer),
 ];
 
-/// Fields of their own, behind other names, and within what has no name.
+/// Plain fields, fields with typedefs, and fields in anonymous types.
 fn kernel() -> Vec<u8> {
     let mut kernel = Kernel::new();
     let eight = kernel.number(8);
     let four = kernel.number(4);
     let other = kernel.other_name(eight);
     let pointer = kernel.pointer();
-    // An array, a list of numbers, parameters, and a tag are passed over.
+    // Array, enumeration, prototype and tag are skipped.
     kernel.add("", 3 << 24, 0, &[1, 1, 4]);
     kernel.add("list", 6 << 24 | 2, 4, &[0; 4]);
     kernel.add("", 13 << 24 | 1, 0, &[0; 2]);
@@ -170,7 +170,7 @@ fn no_wrong_bytes_make_it_panic_or_run_for_ever() {
         for wrong in [0, 1, 0x7f, 0x80, 0xff] {
             let mut bytes = whole.clone();
             bytes[place] = wrong;
-            // Whatever it says then: it says something.
+            // Any result is allowed, but no panic.
             let _ = offsets(&bytes, &FIELDS);
         }
     }

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
-/// A file in the place of a map of the kernel's.
+/// A file in place of a kernel map.
 fn memory(length: usize) -> File {
     let file = memfd_create("map", MemfdFlags::CLOEXEC).unwrap();
     ftruncate(&file, length.try_into().unwrap()).unwrap();
@@ -25,7 +25,7 @@ fn map(file: &File, size: usize) -> Map {
     }
 }
 
-/// What the programs in the kernel do to a ring buffer of one page.
+/// Writes to a ring buffer of one page as BPF programs do.
 struct Writer {
     file: File,
     position: usize,
@@ -38,7 +38,7 @@ impl Writer {
         (Self { file, position: 0 }, ring)
     }
 
-    /// Both places at which the kernel maps the same bytes.
+    /// Writes at both addresses where the kernel maps the same bytes.
     fn write_at(&self, position: usize, bytes: &[u8]) {
         for (byte, at) in bytes.iter().zip(position..) {
             let at = at % page_size();
@@ -55,7 +55,7 @@ impl Writer {
         self.write_at(position, &length.to_ne_bytes());
     }
 
-    /// Writes a record; where it begins.
+    /// Writes a record and returns its start.
     fn record(&mut self, bytes: &[u8], flags: u32) -> usize {
         let begin = self.position;
         self.header(begin, bytes.len(), flags);

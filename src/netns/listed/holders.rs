@@ -1,4 +1,4 @@
-//! Descriptors that lead to a network namespace in which their process does not live.
+//! Descriptors of network namespaces, and of sockets in them, held by processes outside.
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read};
@@ -20,15 +20,15 @@ pub(in crate::netns) struct Holder {
     pub(in crate::netns) inode: u32,
     pub(in crate::netns) pid: u32,
     pub(in crate::netns) fd: u32,
-    /// True of a socket there, false of the namespace itself.
+    /// True for a socket of the namespace, false for the namespace itself.
     pub(in crate::netns) is_socket: bool,
 }
 
-/// Those that lead to any of these namespaces.
+/// The descriptors that lead to these namespaces.
 ///
 /// # Errors
 ///
-/// When the kernel does not let us look, or its types are not as they are known here.
+/// When the kernel refuses, or its types have an unknown layout.
 pub(super) fn find(wanted: &BTreeSet<u32>) -> Result<Vec<Holder>, Error> {
     let (program, function) = bpf::describe(Path::new(BTF), &WANTED, |btf| {
         Ok((program(btf)?, btf.find(TypeKind::Function, FUNCTION)?))
@@ -48,7 +48,7 @@ pub(super) fn find(wanted: &BTreeSet<u32>) -> Result<Vec<Holder>, Error> {
         .collect())
 }
 
-/// Runs over a million descriptors without a record end with `EAGAIN`: so many of them.
+/// Limit of reads that fail with `EAGAIN`, as after a million descriptors without a record.
 const MOST_IN_VAIN: usize = 16;
 
 fn read_all(mut output: impl Read) -> io::Result<Vec<u8>> {
@@ -83,12 +83,12 @@ const WANTED: [(TypeKind, &str); 12] = [
 /// `SOCKFS_MAGIC` and `NSFS_MAGIC` (`include/uapi/linux/magic.h`).
 const SOCKFS: i32 = 0x534f_434b;
 const NSFS: i32 = 0x6e73_6673;
-/// The bit of a descriptor's number that says that it is a socket.
+/// Marks the number of a descriptor that is a socket.
 const SOCKET: u32 = 1 << 31;
 
-// The registers that keep their values in calls.
+// Registers that calls preserve.
 const FILE: R = R::R8;
-/// First the context; then the number of the namespace in which the process lives.
+/// The context at first; then the inode number of the process's own namespace.
 const HOME: R = R::R9;
 
 fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {

@@ -1,4 +1,4 @@
-//! Which of the namespaces that were found are wanted, and what they are called.
+//! Selects the wanted namespaces among those found, and names them.
 
 use std::collections::BTreeSet;
 use std::os::fd::AsFd as _;
@@ -16,16 +16,16 @@ use crate::procfs::fd::{other_threads, processes_in};
 use crate::procfs::file;
 use crate::text::{escape, escape_path, nearest, unescape};
 
-/// Namespaces, and why others that were wanted were not found.
+/// The wanted namespaces, and those not found with the reasons.
 pub type Found = (Vec<Arc<Namespace>>, Vec<(Wanted, Error)>);
 
 impl Search {
-    /// The namespaces that are wanted, each once, in the order in which they were asked for; of all, the own one first.
-    /// Then what was wanted and is not there, and why.
+    /// The wanted namespaces without duplicates, in the order requested; for all, the own one first. Then those not
+    /// found, and why.
     ///
     /// # Errors
     ///
-    /// When the namespace of this thread is not known.
+    /// When the namespace of this thread is unknown.
     pub fn select(&self, wanted: &[Wanted]) -> Result<Found, Error> {
         if let Some(known) = known(wanted) {
             return Ok((known, Vec::new()));
@@ -58,8 +58,8 @@ impl Search {
         Ok((found.collect(), missing))
     }
 
-    /// The namespace of this name, of the process with this number, or of a container; else the one that is called
-    /// so. The literal name is tried first, then the name with its escapes read, as lists show it.
+    /// The namespace with this name, of the process with this number, or of a container; else the one shown under that
+    /// name. Tries the name literally, then with its escapes decoded, as lists show it.
     fn named(&self, word: &[u8], containers: &mut Containers) -> Result<u32, Error> {
         let text = String::from_utf8_lossy(word);
         let plain = unescape(&text);
@@ -90,7 +90,7 @@ impl Search {
         }))
     }
 
-    /// The same of one way to write it; `None` = there is none.
+    /// As [`Self::named`], for one spelling; `None` if there is none.
     fn known(&self, word: &[u8], containers: &mut Containers) -> Result<Option<u32>, Error> {
         let by_mount = |seen: &Seen| seen.names.iter().any(|name| name == word);
         if let Some((inode, _)) = self.found.iter().find(|(_, seen)| by_mount(seen)) {
@@ -103,7 +103,7 @@ impl Search {
                 .or_else(|cause| of_threads(number).ok_or(cause))
             {
                 Ok(inode) => return Ok(Some(inode)),
-                // The id of a container may begin so.
+                // The number may be the beginning of a container's id.
                 Err(Errno::NOENT | Errno::SRCH) => {}
                 Err(cause) => {
                     let link = format!("{PROC}/{number}/ns/net");
@@ -129,8 +129,7 @@ impl Search {
         Ok(found.first().copied())
     }
 
-    /// The namespace of a process or thread. That of one whose namespace must not be known is found by a leader with
-    /// the same files.
+    /// The namespace of a process or thread. If it must not be read, that of a leader with the same files.
     fn of_process(&self, pid: u32) -> Result<u32, Errno> {
         let of_files = || {
             let file = file_of(CWD, &format!("{PROC}/{pid}"))?;
@@ -143,7 +142,7 @@ impl Search {
         inode_at(CWD, &*link, b"net").or_else(|cause| of_files().ok_or(cause))
     }
 
-    /// The namespaces of the containers or pods with this name, or of those whose id begins so.
+    /// The namespaces of containers and pods with this name, or with an id that begins so.
     fn of_container(
         &self,
         word: &[u8],
@@ -155,7 +154,7 @@ impl Search {
         Ok(inodes.filter_map(|pid| self.of_process(pid).ok()).collect())
     }
 
-    /// What to call one.
+    /// The name of a namespace.
     fn name(inode: u32, seen: Option<&Seen>, containers: &mut Containers) -> Vec<u8> {
         let leader = seen.and_then(|seen| seen.leader);
         let by_mount = || seen?.names.first().cloned();
@@ -197,7 +196,7 @@ impl Search {
     }
 }
 
-/// True of a name that engines give to what nobody has named: a UUID, often behind `cni-` or `netns-`.
+/// True for a generated name of an engine: a UUID, often after `cni-` or `netns-`.
 fn is_random(name: &[u8]) -> bool {
     let start = name
         .len()
@@ -220,7 +219,7 @@ fn of_threads(pid: u32) -> Option<u32> {
     others.find_map(|thread| inode_at(&proc, &*format!("{thread}/ns/net"), b"net").ok())
 }
 
-/// Those that are wanted, if all were found before.
+/// The wanted namespaces, if all are known already.
 pub(super) fn known(wanted: &[Wanted]) -> Option<Vec<Arc<Namespace>>> {
     let known = wanted.iter().map(|wanted| match wanted {
         Wanted::This(namespace) => Some(Arc::clone(namespace)),
@@ -229,7 +228,7 @@ pub(super) fn known(wanted: &[Wanted]) -> Option<Vec<Arc<Namespace>>> {
     known.collect()
 }
 
-/// The inode number of the namespace that a path leads to.
+/// The inode number of the namespace at a path.
 fn at(path: &Path) -> Result<u32, Error> {
     let found = open(path).map_err(|cause| match cause {
         Errno::INVAL => {

@@ -1,11 +1,11 @@
-//! What becomes of entries from look to look.
+//! Entries from round to round.
 
 use super::{Key, Tracker};
 use crate::model::State::{CloseWait, Established, FinWait2, SynSent, TimeWait};
 use crate::model::{Family, Protocol, Socket, State};
 use crate::track::Sameness;
 
-/// A key that others may have later, or not.
+/// A key that is reusable or unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Name {
     Shared(u32),
@@ -18,7 +18,7 @@ impl Key for Name {
     }
 }
 
-/// The state in which an entry was seen before, and what it is to the socket that has its key.
+/// The earlier state of an entry, and how it relates to the socket that has its key.
 type Told = (Name, Option<(Sameness, State)>);
 
 #[derive(Default)]
@@ -40,7 +40,7 @@ impl Looks {
         told
     }
 
-    /// What is gone after a complete look, and if the next one decides about something.
+    /// The sockets gone after a complete round, and whether the next one decides about others.
     fn settle(&mut self) -> (Vec<Name>, bool) {
         let mut gone = Vec::new();
         let is_open = self.tracker.settle(|name, _| gone.push(*name));
