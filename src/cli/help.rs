@@ -161,6 +161,7 @@ fn topics() -> String {
     for (topic, text) in PAGES {
         let title = text.lines().nth(1).unwrap_or_default();
         let (_, title) = title.split_once(" - ").unwrap_or_default();
+        // Writing to a String cannot fail.
         let _ = writeln!(out, "  {topic:8} {title}");
     }
     out

@@ -1,4 +1,4 @@
-//! What was found of what is checked.
+//! Checks: `--expect`, `--quiet` and their exit status.
 
 mod words;
 
@@ -10,8 +10,7 @@ use crate::query::{Check, Count, Query};
 
 pub(super) use words::{Counted, sentence};
 
-/// Runs what a check asks for. With `-q` its messages are told only where they explain why there is
-/// no answer.
+/// Runs a check. With `-q`, messages are only written if they explain why there is no answer.
 pub(super) fn checked(
     check: &Check,
     messages: &mut Messages<'_>,
@@ -28,7 +27,7 @@ pub(super) fn checked(
     Ok(verdict)
 }
 
-/// Tells of a check that does not hold, or has no answer.
+/// Reports a check that fails, or has no answer.
 pub(super) fn tell(outcome: Outcome, sentence: &str, messages: &mut Messages<'_>) {
     match outcome {
         Outcome::Holds => {}
@@ -37,7 +36,7 @@ pub(super) fn tell(outcome: Outcome, sentence: &str, messages: &mut Messages<'_>
     }
 }
 
-/// Tells what the check of a query came to, and gives the verdict.
+/// Reports the outcome of a query's check, and returns the verdict.
 pub(super) fn conclude(
     query: &Query,
     counted: Counted,
@@ -55,7 +54,7 @@ pub(super) fn conclude(
     verdict(outcome, is_trouble)
 }
 
-/// What a check came to; trouble with the run goes before it.
+/// The verdict of a check; trouble with the run takes precedence.
 pub(super) const fn verdict(outcome: Option<Outcome>, is_trouble: bool) -> Verdict {
     match outcome {
         _ if is_trouble => Verdict::Trouble,
@@ -65,13 +64,13 @@ pub(super) const fn verdict(outcome: Option<Outcome>, is_trouble: bool) -> Verdi
     }
 }
 
-/// What a look came to, socket by socket.
+/// Numbers of matching sockets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
-    /// Sockets that match, as far as can be told: what is shown.
+    /// Sockets that match, as far as known: these are shown.
     pub(super) found: u64,
     pub(super) certain: u64,
-    /// Sockets of which it cannot be told whether they match.
+    /// Sockets for which it is unknown.
     pub(super) doubtful: u64,
 }
 
@@ -87,14 +86,14 @@ impl Tally {
         self.add_many(decision, 1);
     }
 
-    /// Adds so many that are decided alike.
+    /// Adds `count` sockets with the same decision.
     pub(super) fn add_many(&mut self, decision: Decision, count: u64) {
         self.found += count * u64::from(decision.held() == Some(true));
         self.certain += count * u64::from(decision == Decision::Yes);
         self.doubtful += count * u64::from(matches!(decision, Decision::CannotTell { .. }));
     }
 
-    /// Whatever could not be told, or is missing from an incomplete list, is taken both ways.
+    /// Doubtful and possibly missing sockets are counted both ways.
     pub(super) fn outcome(&self, expected: Count, is_complete: bool) -> Outcome {
         let least = self.certain;
         let most = is_complete.then_some(self.certain + self.doubtful);
@@ -190,7 +189,7 @@ mod tests {
         assert_eq!((tally.found, tally.certain, tally.doubtful), (2, 1, 2));
     }
 
-    /// What a check comes to if the true number may be any of these.
+    /// The outcome if the true number may be any of these.
     fn true_outcome(count: &str, mut numbers: impl Iterator<Item = u64> + Clone) -> Outcome {
         let expected = Count::parse(count).unwrap_or(Count::SOME);
         match (

@@ -18,11 +18,11 @@ use crate::render::{self, Envelope};
 use crate::source::Recorder;
 use crate::source::events::{Heard, Notices};
 
-/// Shows what matches, until a signal ends it or the reader goes away.
+/// Shows matching sockets until a signal arrives or the reader closes the pipe.
 ///
 /// # Errors
 ///
-/// When nothing is heard of them, or the output cannot be written.
+/// If the kernel cannot report them, or the output cannot be written.
 pub fn destroyed(
     query: &Query,
     output: Option<OpenOutput>,
@@ -52,7 +52,7 @@ pub fn destroyed(
             Err(Errno::INTR) | Ok(_) => {}
             Err(error) => return Err(Error::Watch(error.into())),
         }
-        // Nobody reads any more.
+        // The reader has closed the pipe.
         if polled
             .get(1)
             .is_some_and(|reader| !reader.revents().is_empty())

@@ -1,4 +1,4 @@
-//! `-E`: steps through the TCP state machine, as they happen.
+//! `-E`: events, TCP state changes as they happen.
 
 mod checked;
 
@@ -22,11 +22,11 @@ use crate::source::Namespaces;
 use crate::source::events::{EventSource, TakesEvents};
 use crate::track::wait;
 
-/// Shows events until the time is up, enough were shown, or a signal says so.
+/// Shows events until the time is up, enough were shown, or a signal arrives.
 ///
 /// # Errors
 ///
-/// When nothing can be watched at all, or the output cannot be written.
+/// If nothing can be watched, or the output cannot be written.
 pub fn events(
     watching: &Watching,
     envelope: &Envelope,
@@ -72,10 +72,10 @@ fn run(
         watch.note(Warning::note(UNTOLD_TIME_WAIT), messages);
     }
     if sampled.is_none() {
-        // Whose the sockets are that are there; of others the source tells.
+        // Processes of existing sockets; the source reports those of new ones.
         watch.steps.enricher().look_for_owners();
     }
-    // Titles tell that the watch has begun.
+    // The header shows that watching has begun.
     watch.end_batch()?;
     let output = watching.output.filter(|_| !watching.query.check.quiet);
     let output = output.and_then(|open| open().ok());
@@ -91,7 +91,7 @@ fn run(
         if flow.is_continue() {
             flow = watch.is_full();
         }
-        // Nobody reads any more, and perhaps there was nothing to write.
+        // Ends if the reader has closed the pipe, even without anything to write.
         wait(&[], output.as_ref().map(AsFd::as_fd), Some(Instant::now()))?;
         watch.steps.enricher().next_batch();
         for gap in source.gaps() {
@@ -104,18 +104,18 @@ fn run(
     watch.finish(source.as_ref(), messages)
 }
 
-/// Can be read when a signal has come, or whoever reads the output has left.
+/// Becomes readable on a signal, or when the reader of the output closes it.
 fn wake(signals: &Signals, output: Option<&OwnedFd>) -> io::Result<OwnedFd> {
     let wake = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     epoll::add(&wake, signals, EventData::new_u64(0), EventFlags::IN)?;
     if let Some(output) = output {
-        // A file has no reader: it cannot be added.
+        // Regular files have no reader and cannot be added.
         let _ = epoll::add(&wake, output, EventData::new_u64(0), EventFlags::empty());
     }
     Ok(wake)
 }
 
-/// Now, if it is time to end.
+/// Returns now if it is time to end.
 fn is_over(until: Option<Instant>) -> Option<Instant> {
     let now = Instant::now();
     let is_signalled = caught().is_some();
@@ -125,7 +125,7 @@ fn is_over(until: Option<Instant>) -> Option<Instant> {
 const UNTOLD_TIME_WAIT: &str = "this kernel does not let FIN_WAIT_2 -> TIME_WAIT be recorded of a socket that its program \
                                 has closed";
 
-/// Stands before what is missing.
+/// Precedes what is missing.
 const INCOMPLETE: &str = "incomplete events: ";
 
 struct Watch<'w> {
@@ -133,9 +133,9 @@ struct Watch<'w> {
     steps: Steps,
     sink: EventSink<'static>,
     summary: EventSummary,
-    /// Of which steps the filter holds.
+    /// Events for which the filter holds.
     tally: Tally,
-    /// From where to where a step goes that the source does not always tell.
+    /// The states between which the source may miss changes.
     untold: StateSet,
     /// Why the output cannot be written.
     failure: Option<io::Error>,
@@ -182,19 +182,19 @@ impl<'w> Watch<'w> {
         }
         self.steps.told(event);
         if event.socket.state == State::Closed {
-            // The filter need not hold for the last step.
+            // The filter need not hold for the last event.
             self.sink.over(event.connection);
         }
         Ok(self.is_full())
     }
 
-    /// Nothing more is told of a connection.
+    /// Forgets a connection.
     fn end(&mut self, connection: u64) {
         self.steps.forget(connection);
         self.sink.over(connection);
     }
 
-    /// What was written is to be seen now.
+    /// Flushes the output.
     fn end_batch(&mut self) -> Result<(), Error> {
         if let Some(failure) = self.failure.take() {
             return Err(Error::Output(failure));

@@ -1,4 +1,4 @@
-//! A source that lists what it is told to and fails as it is told to, and a clock that nobody waits for.
+//! A fake source with scripted sockets and failures, and a fake clock.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -31,22 +31,22 @@ use crate::query::{Count, Query};
 use crate::render::{Envelope, Repetition};
 use crate::source::{Outcome, Recorder, Request, Source, Visitor};
 
-/// What befalls a table.
+/// What happens to a table.
 #[derive(Clone)]
 enum Event {
     /// It cannot be read.
     Failure(Rc<dyn Fn() -> Error>),
-    /// Nobody can tell of it, for this reason.
+    /// No source has it, for this reason.
     Absence(Cause),
-    /// Something must be known of it.
+    /// A warning.
     Warning(Warning),
-    /// This source lists it, but for sockets in these states.
+    /// This source lists it, except these states.
     Unlisted(Kind, StateSet),
-    /// Something is lost behind so many sockets: they are lent again if the visitor can rewind.
+    /// Data is lost after this many sockets: they are lent again if the visitor can rewind.
     Disturbance(usize),
 }
 
-/// What there is to see at one time.
+/// What exists at one time.
 #[derive(Clone, Default)]
 pub(crate) struct Look {
     sockets: Vec<Socket>,
@@ -54,14 +54,14 @@ pub(crate) struct Look {
     kernel: FakeKernel,
 }
 
-/// Texts of files below `/proc`, and what is known of descriptors.
+/// Texts of files below `/proc`, and data about descriptors.
 #[derive(Clone, Default)]
 pub(crate) struct FakeKernel {
     pub(crate) files: BTreeMap<String, String>,
     pub(crate) descriptors: BTreeMap<u32, u64>,
     /// The protocol of each socket, by inode.
     pub(crate) protocols: BTreeMap<u64, String>,
-    /// The other network namespaces that have sockets, by inode.
+    /// The other network namespaces of sockets, by inode.
     pub(crate) elsewhere: BTreeMap<u64, u64>,
 }
 
@@ -87,7 +87,7 @@ impl Limits for FakeKernel {
     }
 }
 
-/// These sockets, of any table.
+/// A state with these sockets, of any table.
 pub(crate) fn look(sockets: impl Into<Vec<Socket>>) -> Look {
     Look {
         sockets: sockets.into(),
@@ -127,8 +127,7 @@ impl Look {
     }
 }
 
-/// Lists one look after the other, the last one again and again. A look ends when one of its tables is
-/// asked for a second time.
+/// Lists one state after the other and repeats the last. A state ends when one of its tables is read again.
 #[derive(Clone)]
 pub(super) struct FakeSource(Rc<RefCell<Script>>);
 
@@ -149,13 +148,13 @@ impl FakeSource {
         })))
     }
 
-    /// Opens it for the tables of the query; whoever opens it again sees what is left.
+    /// Opens it for the tables of the query. Reopening continues where it was.
     pub(super) fn opening(&self) -> impl Fn(&Query, &Recorder) -> Opened + use<> {
         let source = self.clone();
         move |query, _| Ok((Box::new(source.clone()), query.tables.clone()))
     }
 
-    /// How often a table was asked for.
+    /// How often a table was read.
     pub(super) fn visits(&self) -> usize {
         self.0.borrow().visits
     }
@@ -189,7 +188,7 @@ impl Source for FakeSource {
                 Event::Warning(warning) => outcome.warnings.push(warning),
                 Event::Unlisted(source, states) => {
                     outcome.source = Some(source);
-                    // One of other programs, which says nothing of its states.
+                    // A recording of another program does not say which states it has.
                     outcome.is_scope_unknown = source == Kind::Replay;
                     outcome.unlisted = states.intersection(request.states);
                 }
@@ -233,7 +232,7 @@ fn envelope(_: &Query) -> Envelope {
     }
 }
 
-/// An output that can be looked at afterwards; its reader may have left.
+/// An output that can be inspected later; its reader may have closed it.
 #[derive(Clone, Default)]
 pub(crate) struct Page {
     pub(crate) text: Rc<RefCell<Vec<u8>>>,
@@ -253,7 +252,7 @@ impl io::Write for Page {
     }
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) verdict: Result<Verdict, Error>,
@@ -262,12 +261,11 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// The exit status, and what was said.
+    /// The exit status and the messages.
     pub(crate) fn told(&self) -> (u8, &str) {
         (self.verdict.as_ref().unwrap().status(), &self.messages)
     }
 
-    /// The exit status.
     pub(crate) fn status(&self) -> u8 {
         self.told().0
     }
@@ -277,7 +275,7 @@ impl Run {
     }
 }
 
-/// Runs what writes to an output, with messages.
+/// Runs a function with an output and messages.
 fn running(
     query: &Query,
     page: &Page,
@@ -296,17 +294,17 @@ fn running(
     }
 }
 
-/// Opens a source of these looks.
+/// Opens a source with these states.
 fn opening(looks: &[Look]) -> impl Fn(&Query, &Recorder) -> Opened {
     FakeSource::new(looks.to_vec()).opening()
 }
 
-/// Time that passes while somebody sleeps, and no other.
+/// Time that only passes during sleeps.
 pub(crate) struct FakeClock {
     now: Cell<Instant>,
-    /// How often somebody slept.
+    /// Number of sleeps.
     pub(crate) sleeps: Cell<usize>,
-    /// A signal that comes in the sleep of this number.
+    /// A signal that arrives in the sleep of this number.
     signal: Option<(usize, u8)>,
 }
 
@@ -337,12 +335,12 @@ impl Clock for FakeClock {
     }
 }
 
-/// Lists what there is in one look.
+/// Lists one state.
 pub(crate) fn list_once(page: &Page, query: &Query, look: Look) -> Run {
     list_over(page, query, &[look])
 }
 
-/// Lists what there is in the first look; what is gone through again is in those behind it.
+/// Lists the first state; later walks see the following ones.
 pub(crate) fn list_over(page: &Page, query: &Query, looks: &[Look]) -> Run {
     running(query, page, |out, messages| {
         list::run(query, &opening(looks), envelope, out, messages)
@@ -362,7 +360,7 @@ pub(crate) fn netstat_once(netstat: &Netstat, look: Look) -> Run {
     })
 }
 
-/// Lists in another round.
+/// Lists in a later round.
 pub(crate) fn list_again(
     query: &Query,
     look: Look,
@@ -373,14 +371,14 @@ pub(crate) fn list_again(
     list::run(query, &opening(&[look]), envelope, out, messages)
 }
 
-/// Messages of round after round.
+/// Messages over several rounds.
 pub(crate) fn repeating(said: &mut Vec<u8>) -> Messages<'_> {
     let mut messages = Messages::new("lsock", said);
     messages.repeat();
     messages
 }
 
-/// Waits by this clock, over these looks; the last one is had again and again. Gives how long it took.
+/// Waits by this clock, over these states, with the last one repeated. Returns the time it took.
 pub(crate) fn wait_by(clock: &FakeClock, query: &Query, looks: &[Look]) -> (Run, Duration) {
     let page = Page::default();
     let time = query.check.wait.unwrap();
@@ -396,7 +394,7 @@ pub(crate) fn wait_by(clock: &FakeClock, query: &Query, looks: &[Look]) -> (Run,
     (run, clock.now() - begun)
 }
 
-/// Watches these looks, the last one again and again, until a signal comes by this clock.
+/// Watches these states, with the last one repeated, until the clock delivers a signal.
 pub(crate) fn watch_by(clock: &FakeClock, query: &Query, looks: &[Look]) -> Run {
     running(query, &Page::default(), |out, messages| {
         messages.repeat();

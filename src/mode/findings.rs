@@ -1,5 +1,5 @@
-//! What is wrong, found in the sockets that `-s` counts. The counts say which findings are possible;
-//! one more walk through few states selects the sockets of all of these.
+//! Searches for findings among the sockets counted by `-s`. The counts rule most of them out; one more walk
+//! through few states selects the sockets for the rest.
 
 mod hunt;
 mod lost;
@@ -25,8 +25,8 @@ use crate::render::{Counted, Format};
 use crate::source::{Extensions, Recorder, Request, Source};
 use hunt::Hunt;
 
-/// What was found; `None` = nothing can be, for the sockets are not those of this kernel now. Why
-/// something may be missing is added to `gaps`.
+/// The findings; `None` = not the current sockets of this kernel. Adds to `gaps` why something may be
+/// missing.
 pub(super) fn find(
     query: &Query,
     open: Open<'_>,
@@ -48,7 +48,7 @@ pub(super) fn find(
     Ok(Some(found))
 }
 
-/// The most severe first.
+/// Most severe first.
 fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Findings {
     let mut findings = Findings::default();
     let mut kinds = BTreeSet::new();
@@ -89,7 +89,7 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
             let mut of_unreadable = 0;
             findings.doubt(definition.name, severest, hunt.not_checked());
             for group in hunt.groups(&related) {
-                // Nobody knows how many processes these are.
+                // The number of these processes is unknown.
                 if definition.fewest() > 1 && group.is_of_unreadable() {
                     of_unreadable += group.count;
                     continue;
@@ -131,7 +131,7 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
     findings
 }
 
-/// Looks again at the sockets of a query.
+/// Reads the sockets of a query again.
 struct Looker<'q> {
     query: &'q Query,
     source: Box<dyn Source>,
@@ -140,7 +140,7 @@ struct Looker<'q> {
 }
 
 impl<'q> Looker<'q> {
-    /// Will look where the query looked.
+    /// Opens the source of the query.
     fn new(query: &'q Query, open: Open<'_>) -> Result<Self, Error> {
         let (mut source, _) = open(query, &Recorder::default())?;
         let scope = query.lookups.scope.clone();
@@ -159,7 +159,7 @@ impl<'q> Looker<'q> {
         gaps.chain(of_owners.filter(Warning::is_gap))
     }
 
-    /// What the query selects of each table of a protocol.
+    /// The rules of the query for each table of a protocol.
     fn rules(&self, protocol: Protocol) -> Vec<Rule> {
         let tables = self.query.tables.iter().copied();
         let tables = tables.filter(|table| table.protocol == protocol);
@@ -167,7 +167,7 @@ impl<'q> Looker<'q> {
         rules.filter(|rule| !rule.is_never()).collect()
     }
 
-    /// Goes through the tables of a protocol once, for all hunts. Gives the states that are not listed.
+    /// Reads the tables of a protocol once, for all hunts. Returns the states that are not listed.
     fn walk(&mut self, rules: &[Rule], hunts: &mut [Hunt]) -> StateSet {
         let requests = rules
             .iter()
@@ -210,12 +210,12 @@ impl<'q> Looker<'q> {
         unlisted
     }
 
-    /// True if the query asks for everything of its tables.
+    /// True if the query selects everything in its tables.
     fn is_whole(&self) -> bool {
         self.query.filter == Expr::ALWAYS && self.query.selection == Selection::All
     }
 
-    /// A filter that lists, with `-a`, what is so of the sockets that the query selects.
+    /// A filter that lists, with `-a`, the query's sockets that match `own`.
     fn filter(&self, protocol: Protocol, own: &str) -> String {
         let mut parts = Vec::new();
         if self.query.filter != Expr::ALWAYS {
@@ -237,7 +237,7 @@ impl<'q> Looker<'q> {
     }
 }
 
-/// What a walk asks of a table: of what the query asks for, no more than the hunts look at.
+/// Requests from a table what the hunts need of the query.
 fn request(query: &Query, rule: &Rule, hunts: &[Hunt]) -> Request {
     let asked = query.request(rule);
     let states = hunts.iter().map(|hunt| hunt.states(rule.table().family));

@@ -1,4 +1,4 @@
-//! Names of hosts.
+//! Looks up host names.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -7,14 +7,14 @@ use std::time::Duration;
 use crate::enrich::{Mapped, resolve};
 use crate::model::OwnedRow;
 
-/// All look-ups of a listing together take no longer.
+/// Maximum time for all lookups of a listing.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// Host names that were looked up, for as long as their addresses are listed.
+/// Host names, kept as long as their addresses are listed.
 #[derive(Debug)]
 pub(super) struct HostNames {
     mapped: Mapped,
-    /// `None` = there is none, or no answer came in time.
+    /// `None` = no name, or no answer in time.
     names: HashMap<IpAddr, Option<Box<str>>>,
 }
 
@@ -26,8 +26,7 @@ impl HostNames {
         }
     }
 
-    /// Gives rows the names of their hosts. Only addresses that were not among the rows before are
-    /// looked up.
+    /// Adds host names to rows. Only addresses that were not in the rows before are looked up.
     pub(super) fn name(&mut self, rows: Vec<&mut OwnedRow>) {
         let listed = rows.iter().flat_map(|row| ends(row));
         let listed: HashSet<IpAddr> = listed.flatten().collect();

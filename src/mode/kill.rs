@@ -1,4 +1,4 @@
-//! `-K`: ends sockets, then looks again and tells what became of each.
+//! `-K`: destroys sockets, then checks and reports the result for each.
 
 mod fate;
 
@@ -29,11 +29,11 @@ use crate::source::{Outcome, Recorder, Request, Source};
 use crate::text::{counted, enumeration};
 use fate::Fate;
 
-/// Ends the sockets that match, as far as whoever runs this wants that.
+/// Destroys the matching sockets, with the consent of the user.
 ///
 /// # Errors
 ///
-/// When nothing can be listed at all, or the output cannot be written.
+/// If nothing can be listed, or the output cannot be written.
 pub fn kill(
     killing: &Killing,
     envelope: fn(&Query) -> Envelope,
@@ -76,24 +76,24 @@ fn run(
     Ok(verdict)
 }
 
-/// May the sockets be ended?
+/// Consent to destroy the sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Consent {
     Given,
-    /// Nobody was there to ask.
+    /// There was no terminal to ask on.
     Missing,
-    /// Somebody was asked, and said no.
+    /// The user said no.
     Denied,
 }
 
-/// What matches.
+/// The matching sockets.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) rows: Vec<OwnedRow>,
     pub(super) summary: Summary,
 }
 
-/// Keeps what it is given.
+/// Keeps the rows it receives.
 impl Sink for Rc<RefCell<Found>> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
         self.borrow_mut().rows.push(OwnedRow::keep(row));
@@ -106,7 +106,7 @@ impl Sink for Rc<RefCell<Found>> {
     }
 }
 
-/// Lists what matches, at once or as soon as there is something. Done = it may be ended.
+/// Lists matching sockets, at once or as soon as there are any. [`Verdict::Done`] = they may be destroyed.
 fn find(query: &Query, messages: &mut Messages<'_>) -> Result<(Found, Verdict), Error> {
     let found = Rc::<RefCell<Found>>::default();
     let sink = Box::new(Rc::clone(&found));
@@ -132,7 +132,7 @@ fn list(
     listing.finish(messages)
 }
 
-/// Asks whoever must be asked, and shows what it is about.
+/// Asks the user for consent, and shows the sockets.
 fn consent(
     killing: &Killing,
     found: &Found,
@@ -168,7 +168,7 @@ fn consent(
     Ok(Consent::Given)
 }
 
-/// What is asked before they are ended, one after another.
+/// The questions to ask, in order.
 pub(super) fn questions(
     rows: &[OwnedRow],
     ssh: Option<[SocketAddr; 2]>,
@@ -177,7 +177,7 @@ pub(super) fn questions(
     iter::once(format!("End {}?", counted(rows.len(), "socket"))).chain(own)
 }
 
-/// The connection of the `ssh` session, if it is among them.
+/// The connection of the current `ssh` session, if it is among them.
 fn own_session(rows: &[OwnedRow], ssh: Option<[SocketAddr; 2]>) -> Option<String> {
     let mut sockets = rows.iter().map(OwnedRow::socket);
     // Its other end may be on this machine, too.
@@ -187,7 +187,7 @@ fn own_session(rows: &[OwnedRow], ssh: Option<[SocketAddr; 2]>) -> Option<String
     own.map(|[_, peer]| format!("the connection of this ssh session, from {peer}"))
 }
 
-/// Is a socket the TCP connection between these ends?
+/// True if the socket is the TCP connection between these ends.
 fn is_between(socket: &Socket, [own, peer]: [SocketAddr; 2]) -> bool {
     let is_at = |end: &Endpoint, at: SocketAddr| {
         end.ip.map(|ip| ip.to_canonical()) == Some(at.ip().to_canonical())
@@ -196,7 +196,7 @@ fn is_between(socket: &Socket, [own, peer]: [SocketAddr; 2]) -> bool {
     socket.protocol == Protocol::Tcp && is_at(&socket.local, own) && is_at(&socket.peer, peer)
 }
 
-/// Ends them, and enters what became of each.
+/// Destroys them, and records each result.
 pub(super) fn end(
     query: &Query,
     found: &mut Found,
@@ -236,11 +236,11 @@ pub(super) fn end(
     Ok(fate::verdict(&fates).max(verdict(None, !is_looked)))
 }
 
-/// How many ports of a peer are tried.
+/// The most ports of a peer that are tried.
 const TWINS: u16 = 256;
 
-/// Ends one of several that have the same port (`SO_REUSEPORT`): which of them the kernel finds depends on the peer that
-/// it is asked about.
+/// Destroys one of several sockets with the same port (`SO_REUSEPORT`). Which of them the kernel finds
+/// depends on the peer in the request.
 fn end_among_twins(socket: &Socket, source: &mut dyn Source) -> io::Result<()> {
     let mut asked = socket.clone();
     let is_alone = socket.peer.port.is_some_and(|port| port != 0);
@@ -255,7 +255,7 @@ fn end_among_twins(socket: &Socket, source: &mut dyn Source) -> io::Result<()> {
     answer.map_err(|_| io::Error::from(Errno::NOENT))
 }
 
-/// What is there after all was ended.
+/// What is left after destroying.
 #[derive(Debug, Default)]
 struct Left {
     states: HashMap<(Option<u32>, u64), State>,
@@ -298,9 +298,9 @@ impl Left {
     }
 }
 
-/// Says what is left of them, and who holds it.
+/// Reports what is left, and who holds it.
 fn tell(rows: &[OwnedRow], fates: &[Fate], messages: &mut Messages<'_>) {
-    /// So many are named.
+    /// The most sockets named.
     const MOST: usize = 5;
     if fates.iter().all(|fate| fate.is_gone()) {
         return;
@@ -326,7 +326,7 @@ fn tell(rows: &[OwnedRow], fates: &[Fate], messages: &mut Messages<'_>) {
     }
 }
 
-/// Where nothing is found that may be ended, says what matches and is left alone.
+/// Reports what matches but is spared, if nothing else matches.
 fn tell_spared(query: &Query, messages: &mut Messages<'_>) -> Result<Verdict, Error> {
     let whole = Query {
         selection: Selection::All,
@@ -336,7 +336,7 @@ fn tell_spared(query: &Query, messages: &mut Messages<'_>) -> Result<Verdict, Er
     };
     let found = Rc::<RefCell<Found>>::default();
     let rows = RowBuffer::keeping_all(Box::new(Rc::clone(&found)));
-    // What must be known of the list was said of the first one.
+    // Warnings were written with the first list.
     let mut unsaid = Vec::new();
     list(&whole, &open, rows, &mut Messages::new("", &mut unsaid))?;
     let mut states: BTreeMap<String, usize> = BTreeMap::new();
@@ -359,7 +359,7 @@ fn tell_spared(query: &Query, messages: &mut Messages<'_>) -> Result<Verdict, Er
     Ok(Verdict::Failed)
 }
 
-/// Shows them, with what became of them.
+/// Shows the sockets with their results.
 fn show(
     query: &Query,
     found: &Found,

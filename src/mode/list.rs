@@ -1,4 +1,4 @@
-//! A listing, or a summary: the same sockets, counted.
+//! Listings, and summaries of the same sockets.
 
 mod output;
 mod reading;
@@ -40,7 +40,7 @@ pub(super) fn run(
         None => Recorder::default(),
     };
     let (mut source, tables) = open(query, &recorder)?;
-    // What a recording holds is known only now.
+    // Only now the contents of a recording are known.
     let query = match source.namespaces().len() {
         0 | 1 => Cow::Borrowed(query),
         _ => Cow::Owned(query.showing_namespaces()),
@@ -70,7 +70,7 @@ pub(super) fn run(
     Ok(verdict)
 }
 
-/// Stands before what is missing.
+/// Precedes what is missing.
 pub(super) const INCOMPLETE: &str = "incomplete list: ";
 const NOTHING_LISTED: &str = "the filter wants nothing that the options list";
 
@@ -78,17 +78,17 @@ pub(super) struct Listing<'l> {
     query: &'l Query,
     matcher: &'l mut Matcher,
     output: Output<'l>,
-    /// Rows that went there from the table that is read.
+    /// Rows shown from the current table.
     shown: u64,
-    /// No further row is to be shown; they may still be counted.
+    /// True if no further row is to be shown; they may still be counted.
     is_full: bool,
     pub(super) tally: Tally,
     pub(super) summary: Summary,
-    /// Some table can have what the filter wants.
+    /// True if some table can contain what the filter selects.
     pub(super) asked: bool,
-    /// What processes hold beside what is listed, where that is counted.
+    /// Sockets that processes hold and tables lack, if counted.
     unlisted: Option<Unlisted>,
-    /// Names, where they are recorded.
+    /// The names to record, if recording.
     recorded: Option<RecordedNames>,
 }
 
@@ -108,7 +108,7 @@ impl<'l> Listing<'l> {
         }
     }
 
-    /// Counts what the named processes hold and no table has, if all that tables have was listed.
+    /// Counts what the named processes hold and no table lists, if the tables were listed completely.
     fn count_in_no_table(&mut self, limits: &dyn Limits, messages: &mut Messages<'_>) {
         let is_whole = self.is_complete() && !self.is_full;
         let Some(unlisted) = self.unlisted.take().filter(|_| is_whole) else {
@@ -126,25 +126,25 @@ impl<'l> Listing<'l> {
         self.summary.diagnostics.is_complete()
     }
 
-    /// Is anything shown already of what a wait keeps back?
+    /// True if a pending wait has shown rows.
     pub(super) const fn has_shown(&self) -> bool {
         matches!(&self.output, Output::Pending(pending) if pending.is_open())
     }
 
-    /// Looks for the namespaces of a source again.
+    /// Searches again for the namespaces of a source.
     pub(super) fn begin_round(&mut self, source: &mut dyn Source, messages: &mut Messages<'_>) {
         source.next_round();
         self.matcher.learn(source);
         self.note_search(source, messages);
     }
 
-    /// Says which namespaces could not be found.
+    /// Reports namespaces that could not be found.
     pub(super) fn note_search(&mut self, source: &mut dyn Source, messages: &mut Messages<'_>) {
         self.summary.is_unsearched = !source.is_searched();
         for warning in source.take_warnings() {
             let noted = &mut self.summary.diagnostics;
             match warning {
-                // It has sockets, most likely.
+                // Most likely it has sockets.
                 Warning::Unreached(_) => messages.note_gap(INCOMPLETE, warning, noted),
                 // It may have sockets.
                 Warning::NotThere(_) | Warning::Unsearched(_) if self.query.check.is_asked() => {
@@ -155,7 +155,7 @@ impl<'l> Listing<'l> {
         }
     }
 
-    /// From now on rows go to a table.
+    /// Sends rows to a tracked table from now on.
     pub(super) fn track(&mut self, tracked: &'l mut TrackedTable) {
         self.output = Output::Tracked(tracked);
     }
@@ -167,14 +167,14 @@ impl<'l> Listing<'l> {
         }
     }
 
-    /// The end of a look whose rows went elsewhere: what is to be known of it.
+    /// Ends a listing whose rows went elsewhere; returns its summary.
     pub(super) fn close(mut self, messages: &mut Messages<'_>) -> Summary {
         self.warn(messages);
         self.summary.matched = self.tally.found;
         self.summary
     }
 
-    /// Was a table read from `/proc/net`, whole, that netlink would have narrowed?
+    /// True if a table was read from `/proc/net` completely, which netlink would have narrowed.
     pub(super) fn is_from_files(&self) -> bool {
         let mut sources = self.summary.sources.iter();
         sources.any(|origin| {
@@ -182,7 +182,7 @@ impl<'l> Listing<'l> {
         })
     }
 
-    /// True if a check of such a list cannot be answered, whatever sockets come.
+    /// True if the check of this list cannot be answered, however many sockets follow.
     pub(super) fn is_hopeless(&self, expected: Count) -> bool {
         let is_unlimited = expected.most.is_none() && self.is_complete();
         let warnings = &self.summary.diagnostics.warnings;
@@ -196,8 +196,8 @@ impl<'l> Listing<'l> {
         self.tally.outcome(expected, self.summary.is_certain())
     }
 
-    /// Says what must be said of names, and of a list that is empty for no other reason. `true` =
-    /// owners are missing that must not be.
+    /// Reports missing names, and a filter that excludes everything listed. `true` = owners are missing, with
+    /// `--strict`.
     pub(super) fn warn(&mut self, messages: &mut Messages<'_>) -> bool {
         let (noted, is_strict) = (&mut self.summary.diagnostics, self.query.check.strict);
         let of_owners = self.matcher.enricher.warnings();
@@ -209,20 +209,20 @@ impl<'l> Listing<'l> {
         }
         let is_of_ss = matches!(self.query.format, Format::Ss(_));
         if !self.asked && !is_of_ss {
-            // An empty list is right then, but hardly what was meant.
+            // The list is empty, but hardly intended.
             messages.note(INCOMPLETE, Warning::note(NOTHING_LISTED), noted);
         }
         is_too_little
     }
 
-    /// Writes what is held back, and judges.
+    /// Writes pending output, and returns the verdict.
     pub(super) fn finish(self, messages: &mut Messages<'_>) -> Result<Verdict, Error> {
         self.end(messages).map(|(verdict, _)| verdict)
     }
 
-    /// The same, with what is to be known of it.
+    /// Likewise, with the summary.
     pub(super) fn end(mut self, messages: &mut Messages<'_>) -> Result<(Verdict, Summary), Error> {
-        // Before what is wrong with owners counts: they are nothing to this check.
+        // Determined before missing owners count: they do not affect this check.
         let expected = self.query.check.expected;
         let outcome = expected.map(|expected| self.outcome(expected));
         let shown = self.show_pending();
@@ -235,7 +235,7 @@ impl<'l> Listing<'l> {
             None => Ok(()),
         };
         self.written(ended)?;
-        // A list must be whole; of one that is not shown, the answer counts.
+        // A list must be complete; if it is not shown, the check decides.
         let is_shown = !matches!(self.output, Output::Nothing);
         let is_trouble = is_too_little || (is_shown && !self.is_complete());
         let came_to = (outcome, self.tally);
@@ -244,7 +244,7 @@ impl<'l> Listing<'l> {
         Ok((verdict.max(found), self.summary))
     }
 
-    /// Pending rows are looked up only when they are shown.
+    /// Pending rows are looked up only when shown.
     fn show_pending(&mut self) -> io::Result<()> {
         match &mut self.output {
             Output::Pending(pending) => pending.show(self.matcher).map(|_| ()),
@@ -259,12 +259,12 @@ impl<'l> Listing<'l> {
         }
     }
 
-    /// The reader of the rows has left: where they are checked, somebody still asks for the status.
+    /// True if the reader has closed the pipe, but the exit status is still needed.
     fn may_ignore(&self, cause: &io::Error) -> bool {
         cause.kind() == io::ErrorKind::BrokenPipe && self.query.check.expected.is_some()
     }
 
-    /// Looks for what is wrong, where sockets are counted. Gives what the run comes to for it.
+    /// Searches for findings, if sockets are counted. Returns the resulting verdict.
     fn find(&mut self, messages: &mut Messages<'_>) -> Result<Verdict, Error> {
         let (Output::Counts(summing, open), Report::Summary { fail_on }) =
             (&mut self.output, self.query.report)

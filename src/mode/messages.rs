@@ -1,4 +1,4 @@
-//! What is said on the standard error.
+//! Messages on standard error.
 
 use std::io::Write;
 use std::mem;
@@ -6,18 +6,18 @@ use std::mem;
 use crate::model::{Diagnostics, Warning};
 use crate::text::shown;
 
-/// Where messages go: the standard error, one line each.
+/// Writes messages, one per line.
 pub struct Messages<'a> {
     pub(super) program: &'a str,
     out: &'a mut dyn Write,
-    /// Over many rounds the number of this one: what was written need not be written again.
+    /// The number of this round, in repeated listings: messages are not repeated.
     round: Option<u64>,
-    /// The kinds of warnings that were written, each with the round that had it last.
+    /// The kinds of warnings written, each with the last round that had it.
     written: Vec<(Warning, u64)>,
 }
 
 impl<'a> Messages<'a> {
-    /// Messages of `program` to `out`.
+    /// Writes messages of `program` to `out`.
     pub fn new(program: &'a str, out: &'a mut dyn Write) -> Self {
         Self {
             program,
@@ -27,8 +27,7 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// From now on the same is said in round after round: a warning is written once, what is wrong
-    /// when the round before did not say so.
+    /// Starts repeated rounds: a warning is written once, an error only if the round before did not have it.
     pub(super) fn repeat(&mut self) {
         self.round = Some(0);
     }
@@ -37,8 +36,8 @@ impl<'a> Messages<'a> {
         self.round = self.round.map(|round| round + 1);
     }
 
-    /// Notes a warning of this round. Gives the round that had one of its kind last; `None` = none had, or there
-    /// is but one.
+    /// Records a warning in this round. Returns the last round that had its kind; `None` = none, or not
+    /// repeated.
     fn last_round(&mut self, warning: &Warning) -> Option<u64> {
         let (kind, round) = (warning.kind(), self.round?);
         let mut known = self.written.iter_mut();
@@ -49,17 +48,17 @@ impl<'a> Messages<'a> {
         None
     }
 
-    /// Messages that were kept, as they are.
+    /// Writes kept messages unchanged.
     pub(super) fn pass_on(&mut self, kept: &[u8]) {
         let _ = self.out.write_all(kept);
     }
 
-    /// Something is wrong. A message that cannot be written is lost: there is nobody to tell.
+    /// Writes an error. If that fails, nobody can be told.
     pub fn error(&mut self, text: &str) {
         let _ = writeln!(self.out, "{}: {}", self.program, shown(text));
     }
 
-    /// The same of a part of a list, which goes on without it; `what` says what is wrong then.
+    /// Writes an error about a part of a list, which continues without it; `what` introduces it.
     pub(super) fn trouble(&mut self, what: &str, warning: &Warning) {
         let before = self.last_round(warning);
         if before.is_none_or(|before| Some(before + 1) < self.round) {
@@ -67,7 +66,7 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Notes what must be known, and writes it. `incomplete` stands before what is missing.
+    /// Adds and writes a warning. `incomplete` precedes what is missing.
     pub(super) fn note(&mut self, incomplete: &str, warning: Warning, noted: &mut Diagnostics) {
         if warning.is_gap() {
             return self.note_gap(incomplete, warning, noted);
@@ -78,14 +77,14 @@ impl<'a> Messages<'a> {
         noted.warnings.push(warning);
     }
 
-    /// Notes that something is missing.
+    /// Adds and writes a gap.
     pub(super) fn note_gap(&mut self, incomplete: &str, warning: Warning, noted: &mut Diagnostics) {
         self.trouble(incomplete, &warning);
         noted.gaps += 1;
         noted.warnings.push(warning);
     }
 
-    /// Notes which owners are missing; `true` = they must not be, with `--strict`.
+    /// Adds and writes warnings about missing owners; `true` = failure with `--strict`.
     pub(super) fn note_owners(
         &mut self,
         incomplete: &str,
@@ -104,7 +103,7 @@ impl<'a> Messages<'a> {
         is_too_little
     }
 
-    /// Something in words of its own.
+    /// Writes a text without a prefix.
     pub fn plain(&mut self, text: &str) {
         let _ = writeln!(self.out, "{}", shown(text));
     }
@@ -115,7 +114,7 @@ mod tests {
     use super::Messages;
     use crate::model::{Diagnostics, Warning};
 
-    /// What is written of these warnings, round after round.
+    /// The messages written for these warnings over several rounds.
     fn written(rounds: &[&[Warning]]) -> String {
         let (mut out, mut noted) = (Vec::new(), Diagnostics::default());
         let mut messages = Messages::new("p", &mut out);

@@ -1,4 +1,4 @@
-//! What `lsock` does with the stream of sockets.
+//! The modes of `lsock`: list, summary, watch, events, kill, checks, and the drop-ins.
 
 mod check;
 mod destroyed;
@@ -43,12 +43,12 @@ pub use watch::{
     Console, Ending, EventSender, OpenConsole, Purpose, Refilter, Repeating, Viewing, watch,
 };
 
-/// Lists, or counts, what the query asks for, or checks it.
+/// Lists, counts or checks the sockets of a query.
 ///
 /// # Errors
 ///
-/// When nothing can be listed at all, or the output cannot be written. Trouble with a part of the
-/// list goes to `messages` and into the verdict.
+/// If nothing can be listed, or the output cannot be written. Failures of a part of the list go to `messages`
+/// and into the verdict.
 pub fn list(
     query: &Query,
     envelope: fn(&Query) -> Envelope,
@@ -77,7 +77,7 @@ pub fn list(
 ///
 /// # Errors
 ///
-/// When nothing can be listed at all, or the output cannot be written.
+/// If nothing can be listed, or the output cannot be written.
 pub fn netstat(
     netstat: &Netstat,
     envelope: &Envelope,

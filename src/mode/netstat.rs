@@ -1,4 +1,4 @@
-//! A listing under the name `netstat`: the same rows, in the same order, with the same words.
+//! The `netstat` drop-in: the same rows, order and words.
 
 use std::fmt::Display;
 use std::fs;
@@ -21,7 +21,7 @@ use crate::query::netstat::{Absence, Netstat, Other, Part, Step};
 use crate::render::Envelope;
 use crate::source::{Recorder, Source};
 
-/// Between two rounds of `-c`, however long they take.
+/// The pause between two rounds of `-c`, however long they take.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) fn run(
@@ -34,7 +34,7 @@ pub(super) fn run(
     let (mut source, _) = open(&netstat.query, &Recorder::default())?;
     let mut matcher = matching(&netstat.query, source.as_mut())?;
     loop {
-        // Before the first row, as there may be something to say about it.
+        // Before the first row, as there may be a message.
         if let Some(sight) = matcher.enricher.look_for_owners() {
             tell(sight, messages);
         }
@@ -74,7 +74,7 @@ fn tell(sight: Sight, messages: &mut Messages<'_>) {
     }
 }
 
-/// One part of a listing, which says in its own words what is missing.
+/// A part of a listing, with messages like those of `netstat`.
 struct Reading<'r, 'm> {
     listing: Listing<'r>,
     source: &'r mut dyn Source,
@@ -84,7 +84,7 @@ struct Reading<'r, 'm> {
 }
 
 impl Reading<'_, '_> {
-    /// Lists the part; [`Verdict::Failed`] when something that was asked for by name does not exist here.
+    /// Lists the part; [`Verdict::Failed`] if something requested by name does not exist here.
     fn read(mut self, part: &Part) -> Result<Verdict, Error> {
         for step in &part.steps {
             let flow = match step {
@@ -101,7 +101,7 @@ impl Reading<'_, '_> {
         Ok(self.verdict)
     }
 
-    /// Lists the tables of a protocol: all of them, even if the first is not there.
+    /// Lists all tables of a protocol, even if the first does not exist.
     fn tables(&mut self, tables: &[Table], absence: Absence) -> Result<ControlFlow<()>, Error> {
         let mut flow = ControlFlow::Continue(());
         for table in tables {
@@ -123,7 +123,7 @@ impl Reading<'_, '_> {
         Ok(flow)
     }
 
-    /// What is wrong with a table: lines that are no sockets are an old story to `netstat`.
+    /// Reports what is wrong with a table; malformed lines are reported as by `netstat`.
     fn gaps(&mut self, table: Table, warnings: Vec<Warning>) {
         for gap in warnings.into_iter().filter(Warning::is_gap) {
             let Warning::BadLines { more, .. } = gap else {
@@ -146,7 +146,7 @@ impl Reading<'_, '_> {
         self.verdict = Verdict::Trouble;
     }
 
-    /// Sockets that are not listed must not be there.
+    /// Checks that sockets which are not listed do not exist.
     fn other(&mut self, other: &Other, absence: Absence) -> ControlFlow<()> {
         if other.files.is_empty() {
             self.messages.error(&format!(
@@ -170,7 +170,7 @@ impl Reading<'_, '_> {
         ControlFlow::Continue(())
     }
 
-    /// There are no such sockets.
+    /// Reports that there are no such sockets.
     fn absent(&mut self, name: &str, absence: Absence) -> ControlFlow<()> {
         if absence != Absence::Silent {
             let text = format!("no support for `{name}' on this system.");
@@ -183,7 +183,7 @@ impl Reading<'_, '_> {
     }
 }
 
-/// What `netstat` calls a protocol.
+/// The name of a protocol in `netstat`.
 fn title(protocol: Protocol) -> String {
     match protocol {
         Protocol::Unix => "AF UNIX".to_owned(),

@@ -1,4 +1,4 @@
-//! Sockets that a process holds and that no table lists: never bound, or reset, or of a family that has none.
+//! Sockets that a process holds and no table lists: never bound, reset, or of a family without a table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,18 +9,18 @@ use crate::procfs::fd::Descriptor;
 use crate::query::{Query, Report};
 use crate::text::counted;
 
-/// What the processes that a query names hold, until all is listed that tables have of it.
+/// What the processes named in a query hold, until everything in tables is listed.
 pub(super) struct Unlisted {
     held: Held,
     listed: BTreeSet<u64>,
-    /// True if everything is asked for that tables can list.
+    /// True if the query selects everything that tables can list.
     pub(super) is_of_tables: bool,
-    /// True if no protocol is asked for by itself.
+    /// True if no protocol is named by itself.
     is_of_others: bool,
 }
 
 impl Unlisted {
-    /// `None` = the query does not ask for everything that certain processes hold.
+    /// `None` = the query does not select everything that certain processes hold.
     pub(super) fn of(query: &Query, enricher: &mut Enricher) -> Option<Self> {
         let is_of_tables = query.selection == Selection::All;
         let is_of_others = query.alone.is_empty();
@@ -40,12 +40,12 @@ impl Unlisted {
         })
     }
 
-    /// A table has a socket with this inode.
+    /// Notes that a table lists a socket with this inode.
     pub(super) fn list(&mut self, inode: Option<u64>) {
         self.listed.extend(inode);
     }
 
-    /// How many are in none of these tables, and which; `None` = how many cannot be told, or is not asked for.
+    /// The number of sockets in no table, and warnings about them; `None` = unknown, or not requested.
     pub(super) fn count(
         self,
         origins: &[Origin],
@@ -82,8 +82,7 @@ impl Unlisted {
     }
 }
 
-/// What the kernel calls the protocols whose sockets have a table: `name` of `struct proto`, without the `v6`
-/// of IPv6.
+/// The kernel's names of protocols with a table: `name` of `struct proto`, without the `v6` of IPv6.
 const WITH_TABLE: [&str; 19] = [
     "TCP",
     "UDP",
@@ -106,12 +105,12 @@ const WITH_TABLE: [&str; 19] = [
     "INET6_SMC",
 ];
 
-/// The protocols of Bluetooth (`net/bluetooth`), the family that their names do not tell.
+/// The protocols of Bluetooth (`net/bluetooth`), whose names do not show the family.
 const BLUETOOTH: [&str; 8] = [
     "HCI", "L2CAP", "RFCOMM", "SCO", "ISO", "BNEP", "CMTP", "HIDP",
 ];
 
-/// Says which of these descriptors are sockets that no table can have.
+/// Warns about descriptors of sockets that no table can list.
 fn without_table(held: &[Descriptor], limits: &dyn Limits) -> Vec<Warning> {
     let mut counts: BTreeMap<(u32, String), BTreeSet<u64>> = BTreeMap::new();
     for held in held.iter().filter(|held| held.fd != Descriptor::FIXED) {
@@ -148,7 +147,7 @@ fn words(count: u64, pid: u32, protocol: Option<Protocol>, namespace: Option<u64
     format!("{sockets} of process {pid} {are} {what}")
 }
 
-/// True if nothing is asked but that one of certain processes holds a socket.
+/// True if the filter only tests that one of certain processes holds the socket.
 fn asks_pids_alone(filter: &Expr) -> bool {
     match filter {
         Expr::Test(Test::Field(Field::Pid, Op::Equal, Operand::Number(_))) => true,
@@ -157,7 +156,7 @@ fn asks_pids_alone(filter: &Expr) -> bool {
     }
 }
 
-/// True if a table had every socket that is bound.
+/// True if a table had every bound socket.
 fn lists_all(origin: &Origin) -> bool {
     origin.source.is_some_and(Source::tells_all) && origin.unlisted == StateSet::EMPTY
 }
@@ -165,14 +164,13 @@ fn lists_all(origin: &Origin) -> bool {
 /// A socket that no table of this network namespace lists.
 pub(super) struct Lost {
     pub(super) held: Descriptor,
-    /// Where it belongs; `None` = nobody can tell: only an `io_uring` has it.
+    /// Its table; `None` = unknown: only an `io_uring` holds it.
     pub(super) table: Option<Table>,
     /// Inode number of the other network namespace that lists it.
     pub(super) namespace: Option<u64>,
 }
 
-/// Which of these descriptors are, or may be, sockets of these tables, TCP or UDP, each once for its
-/// process.
+/// Those descriptors that are, or may be, TCP or UDP sockets of these tables, each once per process.
 pub(super) fn in_no_table(
     mut held: Vec<Descriptor>,
     tables: &[Table],
@@ -204,7 +202,7 @@ pub(super) fn in_no_table(
     told.collect()
 }
 
-/// What the kernel calls the sockets of a table: `name` of `struct proto`.
+/// The kernel's name of a table's sockets: `name` of `struct proto`.
 const fn name_of(table: Table) -> Option<&'static str> {
     match (table.protocol, table.family) {
         (Protocol::Tcp, Family::Inet) => Some("TCP"),
@@ -238,7 +236,7 @@ mod tests {
         };
         let held = |inode, fd| Descriptor { inode, pid: 9, fd };
         let mut all: Vec<_> = (1..=9).map(|inode| held(inode, 3)).collect();
-        // The same by another descriptor, and one that no descriptor has.
+        // Another descriptor of the same socket, and one without a number.
         all.extend([held(2, 4), held(6, Descriptor::FIXED)]);
         let told = without_table(&all, &kernel);
         let told: Vec<String> = told.iter().map(ToString::to_string).collect();

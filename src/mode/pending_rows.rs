@@ -1,4 +1,4 @@
-//! The sockets of a `--wait` whose check may still fail: they are shown once it holds.
+//! Rows kept by `--wait` until the check holds.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -9,26 +9,26 @@ use crate::query::Count;
 use crate::reading::Matcher;
 use crate::render::{RowBuffer, Sink as _};
 
-/// So many are kept to the end of a listing that cannot fail any more, so that it can start over if
-/// something is lost. Further ones are shown as they come.
+/// The most sockets kept to the end of a listing that can no longer fail, so that it can restart after data
+/// loss. Later ones are shown at once.
 const MOST: usize = 1_000;
 
 type Opening = Box<dyn FnOnce() -> RowBuffer<'static>>;
 
 pub(super) struct PendingRows {
     expected: Count,
-    /// No more is to be known of a look that fails than that.
+    /// True if nothing about a failed check is reported.
     pub(super) is_failure_enough: bool,
     sockets: Vec<Socket>,
-    /// How many there were at the last checkpoint.
+    /// Number of sockets at the last checkpoint.
     checkpoint: usize,
     opening: Option<Opening>,
-    /// Where they go; `None` = nothing is shown yet.
+    /// The buffer for shown rows; `None` = nothing is shown yet.
     shown: Option<RowBuffer<'static>>,
 }
 
 impl PendingRows {
-    /// Nothing yet; what is shown goes where `opening` says.
+    /// `opening` creates the buffer for shown rows.
     pub(super) fn new(expected: Count, opening: Opening) -> Self {
         Self {
             expected,
@@ -53,18 +53,18 @@ impl PendingRows {
         self.shown.as_mut()
     }
 
-    /// Begins sockets that may have to be rolled back.
+    /// Marks the start of sockets that may be rolled back.
     pub(super) fn checkpoint(&mut self) {
         self.checkpoint = self.sockets.len();
     }
 
-    /// Drops every socket since the last checkpoint; `false` = some are shown.
+    /// Drops every socket since the last checkpoint; `false` = some were shown.
     pub(super) fn rollback(&mut self) -> bool {
         self.sockets.truncate(self.checkpoint);
         !self.is_open()
     }
 
-    /// One more, which the matcher was asked about last; `Break` when no further one is to be shown.
+    /// Adds the last socket of the matcher; `Break` = no further one is to be shown.
     pub(super) fn take(
         &mut self,
         socket: &Socket,
@@ -75,7 +75,7 @@ impl PendingRows {
             return rows.row(&matcher.row(socket));
         }
         if self.expected.is_exceeded(tally.found) {
-            // The look has failed.
+            // The check has failed.
             self.sockets.clear();
             return Ok(ControlFlow::Continue(()));
         }
@@ -86,7 +86,7 @@ impl PendingRows {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Shows what is kept; `Break` when no further one is to be shown.
+    /// Shows the kept sockets; `Break` = no further one is to be shown.
     pub(super) fn show(&mut self, matcher: &mut Matcher) -> io::Result<ControlFlow<()>> {
         if let Some(opening) = self.opening.take() {
             self.shown = Some(opening());

@@ -1,4 +1,4 @@
-//! A file that is replaced as a whole: whoever reads it meanwhile sees the one before.
+//! Atomic replacement of a file: concurrent readers see the old one.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -8,19 +8,19 @@ use std::process;
 
 use crate::error::Error;
 
-/// A file that takes the place of another once it is complete. Dropped before, it is removed.
+/// A file that replaces another once complete. If dropped earlier, it is removed.
 pub(super) struct Replaced {
-    /// `None` = a device or a pipe, which is written to directly.
+    /// `None` = a device or a pipe, which is written directly.
     beside: Option<PathBuf>,
     path: PathBuf,
 }
 
 impl Replaced {
-    /// What writes to the file of `--output`, which it gives too, or to `out`.
+    /// A writer to the file of `--output`, with that file, or to `out`.
     ///
     /// # Errors
     ///
-    /// When it cannot be created.
+    /// If it cannot be created.
     pub(super) fn of(
         path: Option<&Path>,
         out: Box<dyn Write>,
@@ -32,13 +32,13 @@ impl Replaced {
         Ok((Some(replaced), out))
     }
 
-    /// Creates the file beside `path`, and gives what writes to it.
+    /// Creates a temporary file beside `path`, and returns it with its writer.
     ///
     /// # Errors
     ///
-    /// When it cannot be created.
+    /// If it cannot be created.
     fn create(path: &Path) -> Result<(Self, Box<dyn Write>), Error> {
-        // A link stays one; `/dev/stdout` and a pipe are written to.
+        // A symbolic link is kept; `/dev/stdout` and pipes are written directly.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let found = fs::metadata(&path).ok();
         let is_other = found.as_ref().is_some_and(|found| !found.is_file());
@@ -49,13 +49,13 @@ impl Replaced {
         let failed = |cause| Error::file("write", &path, cause);
         let file = match &beside {
             Some(beside) => {
-                // One that a run with this number left when it was killed.
+                // Left by a killed run with the same process id.
                 let _ = fs::remove_file(beside);
                 let mut options = File::options();
                 options.write(true).create_new(true);
                 match found {
                     None => options.open(beside).map_err(failed)?,
-                    // Who may read the one before may read this one, and nobody else.
+                    // The same users as before may read it.
                     Some(found) => {
                         let file = options.mode(0o600).open(beside).map_err(failed)?;
                         let _ = fchown(&file, Some(found.uid()), Some(found.gid()));
@@ -69,17 +69,17 @@ impl Replaced {
         Ok((Self { beside, path }, Box::new(file)))
     }
 
-    /// Puts it in its place.
+    /// Renames it to its final path.
     ///
     /// # Errors
     ///
-    /// When it cannot be renamed.
+    /// If it cannot be renamed.
     pub(super) fn finish(mut self) -> Result<(), Error> {
         let Some(beside) = self.beside.take() else {
             return Ok(());
         };
         fs::rename(&beside, &self.path).map_err(|cause: io::Error| {
-            // Nothing can be done where that fails too.
+            // Nothing can be done if this fails too.
             let _ = fs::remove_file(&beside);
             Error::file("write", &self.path, cause)
         })
@@ -89,7 +89,7 @@ impl Replaced {
 impl Drop for Replaced {
     fn drop(&mut self) {
         if let Some(beside) = &self.beside {
-            // It is written to no more, and nobody waits for it.
+            // Best effort: nobody uses the file any more.
             let _ = fs::remove_file(beside);
         }
     }

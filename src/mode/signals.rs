@@ -1,4 +1,4 @@
-//! Signals that ask to end.
+//! Termination signals.
 
 use std::fs;
 use std::io;
@@ -17,17 +17,17 @@ use crate::track::wait;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Second {
-    /// It asks again: what is to be put in order first is not left as it is.
+    /// Asks again: state that must be cleaned up is not left behind.
     Asks,
-    /// It ends the program, which may hang in a write that nobody reads.
+    /// Ends the program, which may be blocked in a write.
     Ends,
 }
 
-/// The time that a run waits by.
+/// The time source of a run.
 pub(super) trait Clock {
     fn now(&self) -> Instant;
 
-    /// Sleeps until this moment, or for ever. Gives the signal that came before.
+    /// Sleeps until this moment, or forever. Returns a signal that arrived earlier.
     fn sleep(
         &self,
         until: Option<Instant>,
@@ -35,27 +35,26 @@ pub(super) trait Clock {
     ) -> Result<Option<u8>, Error>;
 }
 
-/// Hears of `SIGINT`, `SIGTERM` and, unless `nohup` says not to, `SIGHUP`, instead of being ended by
-/// them.
+/// Catches `SIGINT`, `SIGTERM` and, except under `nohup`, `SIGHUP`.
 #[derive(Debug)]
 pub(super) struct Signals {
-    /// Readable once one has come.
+    /// Readable once a signal has arrived.
     wake: UnixStream,
 }
 
-/// The number of the last one that was caught; 0 = none has come.
+/// The number of the last signal caught; 0 = none.
 static CAUGHT: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
-/// The last signal that would have ended the program.
+/// The last signal caught.
 pub(super) fn caught() -> Option<u8> {
     let number = u8::try_from(CAUGHT.load(Ordering::Relaxed));
     number.ok().filter(|number| *number > 0)
 }
 
-/// True once those that are caught end the program again.
+/// True once caught signals end the program again.
 static RELEASED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// From now on they end the program, as if they had never been caught.
+/// Lets signals end the program from now on.
 pub(super) fn release() {
     RELEASED.store(true, Ordering::Relaxed);
 }
@@ -66,7 +65,7 @@ impl Signals {
         let is_ignored = ignored_signals() >> (SIGHUP - 1) & 1 == 1;
         let hang_up = Some(SIGHUP).filter(|_| !is_ignored);
         for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
-            // First, for one that comes before the others are there is noted too.
+            // First, so that a signal during the following calls is noted too.
             let number = usize::try_from(signal).unwrap_or_default();
             register_usize(signal, Arc::clone(&CAUGHT), number)?;
             register_conditional_default(signal, Arc::clone(&RELEASED))?;
@@ -99,7 +98,7 @@ impl Clock for Signals {
     }
 }
 
-/// The signals that are ignored, as whoever began the program may want: a bit for each, from 1 on.
+/// The ignored signals, as inherited from the parent: a bit for each, from 1 on.
 pub fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -107,7 +106,7 @@ pub fn ignored_signals() -> u64 {
     mask.unwrap_or_default()
 }
 
-/// For whoever waits for something else besides.
+/// For callers that wait for other descriptors too.
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.wake.as_fd()

@@ -9,11 +9,11 @@ use super::sources::anchor;
 use crate::error::Error;
 use crate::query::Query;
 
-/// Writes them, and gives the output back.
+/// Writes them, and returns the output.
 ///
 /// # Errors
 ///
-/// When they cannot be read or written.
+/// If they cannot be read or written.
 pub fn sockstat(query: &Query, mut out: Box<dyn Write>) -> Result<Box<dyn Write>, Error> {
     let failed = |cause| Error::Failed("cannot enter the namespace".to_owned(), cause);
     let text = match anchor(query)? {
@@ -24,14 +24,14 @@ pub fn sockstat(query: &Query, mut out: Box<dyn Write>) -> Result<Box<dyn Write>
     written.map(|()| out).map_err(Error::Output)
 }
 
-/// What the kernel counts in the network namespace of this thread; how many TCP sockets there are, in all.
+/// The kernel's counters for the network namespace of this thread, including the total of TCP sockets.
 fn summary() -> Result<String, Error> {
     let read = |name: &str| {
         let path = Path::new("/proc/thread-self/net").join(name);
         fs::read_to_string(&path).map_err(|cause| Error::file("read", path, cause))
     };
     let sockstat = read("sockstat")?;
-    // Without IPv6 there is none.
+    // Missing without IPv6.
     let sockstat = sockstat + &read("sockstat6").unwrap_or_default();
     let snmp = read("snmp")?;
     Ok(text(&sockstat, &snmp))
@@ -78,7 +78,7 @@ fn text(sockstat: &str, snmp: &str) -> String {
     out
 }
 
-/// `CurrEstab` of the two lines of TCP: names, and below them numbers.
+/// `CurrEstab` from the two lines of TCP: names, then numbers.
 fn established(snmp: &str) -> &str {
     let mut lines = snmp.lines().filter(|line| line.starts_with("Tcp:"));
     let [names, numbers] = [lines.next(), lines.next()].map(Option::unwrap_or_default);

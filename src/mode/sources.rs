@@ -1,4 +1,4 @@
-//! The sources of queries, and what answers their filters.
+//! Opens the sources and matchers of queries.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -12,10 +12,11 @@ use crate::reading::{Asked, Matcher, PeerReader, Transfers};
 use crate::render::Search;
 use crate::source::{Depth, Recorder, Source};
 
-/// Opens the source of a query, which is recorded.
+/// Opens the source of a query, with recording.
 pub(super) type Open<'o> = &'o dyn Fn(&Query, &Recorder) -> Opened;
 
-/// A plain list is read at once; what depends on every socket, or reads every descriptor anyway, looks everywhere.
+/// How thoroughly to search for namespaces. A plain list starts at once; queries that need every socket, or
+/// read every descriptor anyway, search everywhere.
 fn depth(query: &Query) -> Depth {
     let is_whole = query.lookups.owners.is_some()
         || query.check.is_asked()
@@ -29,7 +30,7 @@ fn depth(query: &Query) -> Depth {
     }
 }
 
-/// Whose sockets a query asks for.
+/// The sockets that a query requests.
 pub(super) fn asked(query: &Query) -> Asked {
     Asked {
         input: query.input.clone(),
@@ -46,18 +47,18 @@ pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
     asked(query).open(recorder)
 }
 
-/// Does a row of this query show a text?
+/// Tests if a row of this query shows a text.
 pub(super) fn search(query: &Query) -> crate::reading::Search {
     let mut search = Search::new(&query.layout);
     Box::new(move |row, text| search.contains(row, text))
 }
 
-/// What answers the filter of a query. An error means that processes cannot be found in the wanted way.
+/// The matcher of a query. An error means that processes cannot be found in the requested way.
 pub(super) fn matching(query: &Query, source: &mut dyn Source) -> Result<Matcher, Error> {
     with(query, query.lookups.clone(), query.hidden, source)
 }
 
-/// The same, which looks up processes, and tells them, whatever the query wants to know of them.
+/// Likewise, but always looks up and shows processes.
 pub(super) fn telling_owners(
     query: &Query,
     scope: ScanScope,
@@ -85,7 +86,7 @@ fn with(
     Ok(matcher)
 }
 
-/// The thread in the namespace that is named; `None` = the own one.
+/// The thread in the named namespace; `None` = the own one.
 pub(super) fn anchor(query: &Query) -> Result<Option<Arc<Anchor>>, Error> {
     if query.netns.is_empty() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! The standard output, and the standard error. The reader may be slow or stall, and the descriptor may be
+//! Standard output and standard error. The reader may be slow or stall, and the descriptor may be
 //! non-blocking.
 
 use std::io::{self, ErrorKind, Write};
@@ -12,22 +12,22 @@ use rustix::stdio::stderr;
 use super::signals::caught;
 use crate::query::OpenOutput;
 
-/// What a pipe takes at once when `poll(2)` says that it takes something: `PIPE_BUF`.
+/// What a pipe accepts without blocking when `poll(2)` reports it writable: `PIPE_BUF`.
 const PIECE: usize = 4_096;
 
-/// How long a reader may take nothing once the run is to end; then nothing more is written.
+/// How long a stalled reader is tolerated once the run is to end; then writing stops.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How often a writer that waits looks whether the run is to end.
+/// How often a waiting writer checks for the end of the run.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Writes to a descriptor, and waits where it takes nothing for now.
+/// Writes to a descriptor, and waits while it accepts nothing.
 #[derive(Debug)]
 pub struct Stdout<D = OwnedFd> {
     descriptor: D,
-    /// True if a signal ends the run: it waits before it writes, for a write that blocks hears of none.
+    /// True if a signal ends the run: it polls before it writes, because a blocking write is not interrupted.
     is_interrupted: bool,
-    /// When the run ends by itself.
+    /// When the run ends.
     until: Option<Instant>,
     patience: Duration,
 }
@@ -36,7 +36,7 @@ pub struct Stdout<D = OwnedFd> {
 pub type Stderr = Stdout<BorrowedFd<'static>>;
 
 impl Stdout {
-    /// That of a run that signals or a time end; `out` where it cannot be opened.
+    /// Standard output for a run that signals or a time end; `out` if it cannot be opened.
     pub(super) fn of_run(
         open: Option<OpenOutput>,
         out: Box<dyn Write>,
@@ -63,7 +63,7 @@ impl Default for Stderr {
 }
 
 impl<D> From<D> for Stdout<D> {
-    /// Waits for as long as the reader wants.
+    /// Waits as long as the reader takes.
     fn from(descriptor: D) -> Self {
         Self {
             descriptor,
@@ -75,14 +75,14 @@ impl<D> From<D> for Stdout<D> {
 }
 
 impl<D: AsFd> Stdout<D> {
-    /// Waits until something can be written, for ever unless the run is to end.
+    /// Waits until it is writable, forever unless the run is to end.
     fn wait(&mut self) -> io::Result<()> {
         while !self.patience.is_zero() {
             let mut polled = [PollFd::new(&self.descriptor, PollFlags::OUT)];
             match poll(&mut polled, GLANCE.try_into().ok().as_ref()) {
                 Ok(0) if self.is_over() => self.patience = self.patience.saturating_sub(GLANCE),
                 Ok(0) | Err(Errno::INTR) => {}
-                // If nobody reads any more, the write fails.
+                // If the reader has closed it, the write fails.
                 Ok(_) => return Ok(()),
                 Err(error) => return Err(error.into()),
             }

@@ -1,4 +1,4 @@
-//! The sockets of one table, and what became of them from round to round.
+//! Tracks the sockets of one table over rounds.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::model::{Change, ChangedRow, Endpoint, OwnedRow, Row, Socket, SocketType, State};
 use crate::track::{self, Endpoints, Identity, Sameness, Tracker};
 
-/// A row, and where it stands.
+/// A row with its position.
 #[derive(Debug, Clone)]
 struct TrackedRow {
     row: ChangedRow,
-    /// Where it stood in the round that listed it last, and the looks before that round.
+    /// Its position in the last round that listed it, and the reads before that round.
     place: (usize, u64),
 }
 
@@ -23,7 +23,7 @@ impl TrackedRow {
         matches!(self.row.change, Change::New | Change::Found)
     }
 
-    /// What became of it since the round before, now that it is this socket.
+    /// Its change since the round before, if it is now this socket.
     fn become_now(&self, socket: &Socket) -> Change {
         match self.row.change {
             Change::None => compare(self.socket(), socket),
@@ -32,23 +32,23 @@ impl TrackedRow {
     }
 }
 
-/// What a socket is found by in the next look.
+/// The identity of a socket in the next read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Key {
-    /// Nothing is better; no two sockets have the same.
+    /// The cookie, which is unique.
     Cookie(u64),
-    /// What is left of a connection has the cookie of its socket, which may go on; so has an association.
+    /// What remains of a connection has the cookie of its socket, which may live on; so has an association.
     Left(u64, Endpoints),
-    /// A TCP connection without a cookie: what is left of it has no inode either.
+    /// A TCP connection without a cookie; once it is closed it has no inode either.
     Ends(Endpoints),
     /// Any other socket without a cookie.
     Inode(u64),
-    /// Nothing but its ends, and it may share them with others: the number of it among those.
+    /// Only its ends, which it may share with others: its number among those.
     Place(Box<(Endpoint, Endpoint)>, u32),
 }
 
 impl Key {
-    /// What the socket is known by whether it has a cookie or not.
+    /// The identity without a cookie.
     fn without_cookie(socket: &Socket) -> Option<Self> {
         if has_own_ends(socket) {
             return Endpoints::of(socket).map(Self::Ends);
@@ -63,14 +63,14 @@ impl track::Key for Key {
     }
 }
 
-/// The sockets of a table. A round [`begins`](Self::begin), and has a look or two. A look
-/// [`meets`](Self::meet) what is listed, and then [`ends`](Self::end).
+/// The sockets of a table. A round [`begins`](Self::begin) and has one or two reads. A read
+/// [`meets`](Self::meet) what is listed, then [`ends`](Self::end).
 #[derive(Debug, Default)]
 pub(super) struct TrackedTable {
     tracker: Tracker<Key, TrackedRow>,
     gone: Vec<TrackedRow>,
     next: (usize, u64),
-    /// Sockets that nothing but a place tells from others, in this look.
+    /// Number of sockets with the same ends and no other identity, in this read.
     places: HashMap<(Endpoint, Endpoint), u32>,
 }
 
@@ -117,8 +117,8 @@ impl TrackedTable {
         self.places.clear();
     }
 
-    /// A look is over. One that may have missed anything ends nothing but what another socket replaced. True
-    /// if another look is needed before anything is concluded from this one.
+    /// Ends a read. If it may be incomplete, only sockets replaced by others are gone. True if another read
+    /// is needed for a conclusion.
     pub(super) fn end(&mut self, is_whole: bool) -> bool {
         self.join();
         if !is_whole {
@@ -130,7 +130,7 @@ impl TrackedTable {
         is_open || !self.tracker.is_learnt()
     }
 
-    /// Finds what the kernel put in the place of sockets that are not listed any more.
+    /// Matches sockets that are no longer listed with what the kernel put in their place.
     fn join(&mut self) {
         self.places.clear();
         let look = self.tracker.looks() + 1;
@@ -164,7 +164,7 @@ impl TrackedTable {
         }
     }
 
-    /// Such sockets of the last round in the order it met them, those that are gone where they were.
+    /// The wanted rows in the order of the last round; those that are gone keep their position.
     pub(super) fn rows(&self, wanted: impl Fn(&ChangedRow) -> bool) -> Vec<ChangedRow> {
         let there = self.tracker.entries().map(|(_, entry)| &entry.kept);
         let rows = self.gone.iter().chain(there);
@@ -196,7 +196,7 @@ impl TrackedTable {
     }
 }
 
-/// Keeps a socket as gone, unless nobody was told of it.
+/// Keeps a socket as gone, unless it was never reported.
 fn bury(gone: &mut Vec<TrackedRow>, kept: &TrackedRow) {
     if !kept.is_new() {
         let mut kept = kept.clone();
@@ -205,12 +205,12 @@ fn bury(gone: &mut Vec<TrackedRow>, kept: &TrackedRow) {
     }
 }
 
-/// Can nobody else have its ends?
+/// True if no other socket can have its ends.
 const fn has_own_ends(socket: &Socket) -> bool {
     socket.is_connection() && socket.peer.port.is_some()
 }
 
-/// True if two sockets of different rounds are one, for all that is known.
+/// True if two sockets of different rounds are the same, as far as known.
 pub(super) fn is_same(before: &Socket, now: &Socket) -> bool {
     let known = Key::without_cookie(now);
     before.table() == now.table()
@@ -218,7 +218,7 @@ pub(super) fn is_same(before: &Socket, now: &Socket) -> bool {
             || known.is_some() && known == Key::without_cookie(before))
 }
 
-/// Are two sockets with the same ends, or with the same inode, one connection?
+/// True if two sockets with the same ends, or the same inode, are one connection.
 fn is_kin(before: &Socket, now: &Socket) -> bool {
     if has_own_ends(now) {
         return Identity::of(before).sameness(now) != Sameness::Other;
@@ -227,7 +227,7 @@ fn is_kin(before: &Socket, now: &Socket) -> bool {
 }
 
 fn compare(before: &Socket, now: &Socket) -> Change {
-    // The name of a unix peer is looked up elsewhere; its inode says which it is.
+    // Names of unix peers are looked up elsewhere; the inode identifies the peer.
     let peer = |socket: &Socket| (socket.peer.ip, socket.peer.port, socket.peer_inode);
     if before.state == now.state && before.local == now.local && peer(before) == peer(now) {
         Change::None

@@ -1,4 +1,4 @@
-//! `--wait`: looks again until the check holds, then shows what was found.
+//! `--wait`: polls until the check holds, then shows the matches.
 
 mod closest;
 mod pace;
@@ -27,10 +27,10 @@ use crate::text;
 use closest::{closest, taken};
 use pace::{Target, pause, processor_time};
 
-/// A source that fails for so long will not come to itself.
+/// A source that fails for this long will not recover.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Waits until the check of a query holds, or the time is over. What was found then goes to `rows`.
+/// Waits until the check of a query holds, or the time is up. The matches then go to `rows`.
 pub(super) fn wait(
     query: &Query,
     time: Duration,
@@ -40,7 +40,7 @@ pub(super) fn wait(
     let signals = Signals::catch(Second::Asks).map_err(Error::Watch)?;
     let mut wait = Wait::new(query, time, &open, signals.now())?;
     let opening = move || {
-        // From here on it is a listing like any other.
+        // From here on it is a normal listing.
         release();
         rows()
     };
@@ -57,9 +57,9 @@ pub(super) struct Wait<'q> {
     target: Target,
     time: Duration,
     begun: Instant,
-    /// When to look next: at the end of the time at the latest.
+    /// The time of the next poll, at most the end of the wait.
     due: Instant,
-    /// Since when looks were incomplete, one after another.
+    /// The first of the incomplete polls in a row.
     failing_since: Option<Instant>,
 }
 
@@ -86,7 +86,7 @@ impl<'q> Wait<'q> {
         })
     }
 
-    /// Looks until there is an answer, or a signal comes.
+    /// Polls until there is an answer, or a signal arrives.
     pub(super) fn run(
         &mut self,
         clock: &dyn Clock,
@@ -112,7 +112,7 @@ impl<'q> Wait<'q> {
     ) -> Result<Option<Verdict>, Error> {
         let before = processor_time();
         let is_last = clock.now().saturating_duration_since(self.begun) >= self.time;
-        // Nobody wants to know what was wrong with a look that is made again.
+        // Errors of a poll that is repeated are not reported.
         let mut kept = Vec::new();
         let mut of_look = Messages::new(messages.program, &mut kept);
         self.matcher.enricher.next_listing();
@@ -187,7 +187,7 @@ impl<'q> Wait<'q> {
     }
 }
 
-/// Listeners cost little to look for, but not with a look into processes.
+/// Reading listeners is cheap, unless processes are needed.
 fn target(query: &Query, tables: &[Table]) -> Target {
     let is_of_listeners = |table: &Table| {
         let asked = query.rule(*table).states();

@@ -1,4 +1,4 @@
-//! The processes of sockets that come and go.
+//! Processes of sockets in events, kept until the connection is over.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,25 +7,25 @@ use std::time::{Duration, Instant};
 use crate::enrich::Enricher;
 use crate::model::{Event, Owner, Place, Process, ProcessStatus, Row, Socket};
 
-/// Walks over all processes are at least so far apart,
+/// Minimum time between two walks over all processes.
 const BETWEEN_WALKS: Duration = Duration::from_millis(200);
-/// and take no larger share of the time than one in so many.
+/// Walks take at most one part in this many of the time.
 const SHARE: u32 = 10;
 
-/// Processes by connection, as they were told or found last: who has closed a socket no longer holds it,
-/// and is still to be named.
+/// Processes by connection, as last reported or found. A process that has closed its socket no longer holds
+/// it, but is still to be named.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
     found: HashMap<u64, Holders>,
-    /// Before this, nothing that was read is out of date.
+    /// Until then what was read is recent enough.
     walk_again: Option<Instant>,
 }
 
-/// Who holds a socket, or held it.
+/// The holders of a socket, present or past.
 #[derive(Debug)]
 struct Holders {
     inode: Option<u64>,
-    /// As the source told it.
+    /// As reported by the source.
     owner: Option<Owner>,
     /// `None` = unknown.
     known: Option<Known>,
@@ -36,18 +36,18 @@ struct Holders {
 struct Known {
     status: ProcessStatus,
     processes: Box<[Process]>,
-    /// `None` = not looked up, or it cannot be told.
+    /// `None` = not looked up, or unknown.
     place: Option<Arc<Place>>,
 }
 
 impl Owners {
-    /// The inode that a connection's socket had while somebody held it: what the kernel leaves of it has
-    /// none, and yet belongs to the same processes.
+    /// The inode of a connection's socket while it had one. What the kernel keeps of it later has none, but
+    /// belongs to the same processes.
     pub(super) fn inode(&self, event: &Event) -> Option<u64> {
         self.found.get(&event.connection)?.inode
     }
 
-    /// Looks for the processes of an event's socket, if they are not known.
+    /// Looks up the processes of an event's socket, unless they are known.
     pub(super) fn prepare(&mut self, event: &Event, enricher: &mut Enricher) {
         let holders = self.found.get(&event.connection);
         if holders.is_none_or(|holders| holders.owner != event.owner) {
@@ -75,7 +75,7 @@ impl Owners {
         self.found.insert(event.connection, holders);
     }
 
-    /// Of sockets that are looked at again and again.
+    /// Looks up processes of a polled socket.
     fn look_up(&mut self, event: &Event, enricher: &mut Enricher) -> Option<Known> {
         let begun = Instant::now();
         let is_due = self.walk_again.is_none_or(|due| due <= begun);
@@ -92,7 +92,7 @@ impl Owners {
         found
     }
 
-    /// The row with its processes, as far as they are known.
+    /// Adds the known processes to a row.
     pub(super) fn tell<'s>(&'s self, event: &Event, row: Row<'s>) -> Row<'s> {
         let known = self.found.get(&event.connection);
         let known = known.and_then(|holders| holders.known.as_ref());
@@ -109,13 +109,13 @@ impl Owners {
         }
     }
 
-    /// The connection is over.
+    /// Forgets a connection that is over.
     pub(super) fn forget(&mut self, connection: u64) {
         self.found.remove(&connection);
     }
 }
 
-/// The processes that the source tells of.
+/// The processes that the source reports.
 fn told(owner: &Owner, event: &Event, enricher: &mut Enricher) -> Option<Known> {
     let held = owner.inode.and_then(|_| {
         let socket = Socket {
@@ -137,7 +137,7 @@ fn told(owner: &Owner, event: &Event, enricher: &mut Enricher) -> Option<Known> 
     held.or_else(told)
 }
 
-/// The processes that hold a socket, as far as they were found.
+/// The processes that hold a socket, as far as they can be found.
 fn find(socket: &Socket, enricher: &mut Enricher) -> Option<Known> {
     enricher.prepare_owners(socket);
     let row = enricher.row(socket);

@@ -1,4 +1,4 @@
-//! What is missing from a table that was read.
+//! Warnings about what is missing from a table that was read.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -8,9 +8,9 @@ use crate::filter::{Expr, Rule};
 use crate::model::{Protocol, Source as Kind, StateSet, Warning};
 use crate::source::Outcome;
 
-/// What must be known of tables that were read together, in one namespace, and whether each is a gap.
+/// Warnings about tables of one namespace that were read together, each with true if it is a gap.
 ///
-/// `unreported` = what the filter asks for and the source does not report, `alone` = protocols that were named by
+/// `unreported` = what the filter needs and the source does not report, `alone` = protocols named by
 /// themselves.
 pub fn gaps(
     rules: &[Rule],
@@ -19,7 +19,7 @@ pub fn gaps(
     filter: &Expr,
     alone: &BTreeSet<Protocol>,
 ) -> Vec<(bool, Warning)> {
-    // A filter that asks for them has chosen among sockets without names.
+    // The filter may have decided about sockets without names.
     let are_names_needed = filter.needs().contains(&Cost::UnixPeers);
     let needed = |warning: &Warning| {
         warning.is_gap() || are_names_needed && matches!(warning, Warning::UnnamedPeers(_))
@@ -34,7 +34,7 @@ pub fn gaps(
         .collect()
 }
 
-/// Says that the filter depends on what a source does not report, or on ports that are not known.
+/// Warns that the filter depends on fields that a source does not report, or on unknown ephemeral ports.
 pub fn missing_fields(rule: &Rule, source: Kind) -> impl Iterator<Item = Warning> + use<> {
     let lacks_range = rule.lacks_range();
     let missing = rule.missing(source);
@@ -54,7 +54,7 @@ pub fn missing_fields(rule: &Rule, source: Kind) -> impl Iterator<Item = Warning
             (Kind::Procfs, _) => "which /proc/net does not contain".to_owned(),
             (Kind::Replay, _) => "which the recording does not contain".to_owned(),
         };
-        // The kernel reports some sockets of SMC without their addresses, and lacks nothing else.
+        // Only the addresses of some SMC sockets are missing from the kernel's report.
         let fields = match &*fields {
             [] => "addresses".to_owned(),
             fields => fields.join(", "),
@@ -68,8 +68,8 @@ pub fn missing_fields(rule: &Rule, source: Kind) -> impl Iterator<Item = Warning
 
 const NO_RANGE: &str = "autobound is unknown: the source has no sys/net/ipv4/ip_local_port_range";
 
-/// The requested states and fields that the source does not list, and whether nothing else is requested of a table.
-/// A protocol that was not named by itself and that some sources do not know is no gap.
+/// The requested states that the source does not list; true if nothing else is requested of the table. A
+/// protocol that was not named by itself, and that some sources do not support, is no gap.
 fn unlisted(alone: &BTreeSet<Protocol>, rules: &[Rule], outcome: &Outcome) -> Vec<(bool, Warning)> {
     let states = outcome.unlisted;
     let is_some = states != StateSet::EMPTY && !outcome.is_narrowed;

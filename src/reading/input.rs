@@ -1,4 +1,4 @@
-//! Where sockets are asked for.
+//! Where sockets are read from: netlink, `/proc/net`, BPF, a recording.
 
 use std::path::PathBuf;
 
@@ -12,35 +12,35 @@ use crate::source::{
 #[cfg(feature = "bpf")]
 use crate::source::{Use, WalkSource};
 
-/// A source, and the tables to ask it for.
+/// A source, and the tables to read from it.
 pub type Opened = Result<(Box<dyn Source>, Vec<Table>), Error>;
 
-/// Whose sockets are asked for, and where.
+/// The sockets to read, and their source.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// Where.
+    /// The source.
     pub input: Input,
-    /// Where the own network namespace has its `net`: `/proc`, or `/proc/thread-self` where the thread is in another
-    /// one than its process.
+    /// Where the own network namespace has its `net`: `/proc`, or `/proc/thread-self` if the thread is in
+    /// another namespace than its process.
     pub root: PathBuf,
-    /// The network namespaces whose sockets they are; empty = the own one.
+    /// The network namespaces to read; empty = the own one.
     pub netns: Vec<Wanted>,
-    /// How far those are looked for.
+    /// How thoroughly to search for them.
     pub depth: Depth,
-    /// True if it is no error that one is not there.
+    /// True if a missing namespace is no error.
     pub may_come: bool,
-    /// The tables, in the order they are listed.
+    /// The tables, in listing order.
     pub tables: Vec<Table>,
-    /// True if these were named; otherwise a recording is asked for all that it has.
+    /// True if they were named; otherwise everything in a recording is read.
     pub is_named: bool,
 }
 
 impl Asked {
-    /// Opens the source, which is recorded.
+    /// Opens the source, with recording.
     ///
     /// # Errors
     ///
-    /// When there is no such file or namespace, or it cannot be read.
+    /// If the file or namespace does not exist, or cannot be read.
     pub fn open(&self, recorder: &Recorder) -> Opened {
         let mut tables = self.tables.clone();
         if !self.netns.is_empty() {
@@ -79,28 +79,28 @@ impl Asked {
     }
 }
 
-/// Where sockets come from.
+/// The source of sockets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Input {
-    /// Netlink, and `/proc/net` where netlink does not list a table.
+    /// Netlink, and `/proc/net` for tables that netlink does not list.
     #[default]
     Auto,
-    /// What the files of `/proc/net` list, in their order: TCP from netlink, but for what it does not
-    /// tell.
+    /// What the files of `/proc/net` list, in their order: TCP from netlink, except what that does not
+    /// report.
     Files,
-    /// Nothing but netlink.
+    /// Only netlink.
     Netlink,
     #[cfg(feature = "bpf")]
-    /// TCP connections by a walk through the kernel's table, everything else by netlink.
+    /// TCP connections from the BPF iterator, everything else from netlink.
     Bpf,
-    /// Nothing but `/proc/net`, below this root.
+    /// Only `/proc/net`, below this root.
     Procfs(PathBuf),
     /// A recording.
     Replay(PathBuf),
 }
 
 impl Input {
-    /// Are these the sockets of this kernel, now?
+    /// True if these are the current sockets of this kernel.
     pub fn is_live(&self) -> bool {
         match self {
             Self::Procfs(root) => root.as_os_str() == PROC,
@@ -109,7 +109,7 @@ impl Input {
         }
     }
 
-    /// How the tables of other namespaces are read.
+    /// How to read the tables of other namespaces.
     pub const fn way(&self) -> Way {
         match self {
             Self::Netlink => Way::Netlink,
@@ -120,7 +120,7 @@ impl Input {
         }
     }
 
-    /// Where the processes that hold its sockets are found.
+    /// Where to find the processes that hold its sockets.
     pub fn processes(&self) -> PathBuf {
         match self {
             Self::Procfs(root) => root.clone(),
@@ -129,5 +129,5 @@ impl Input {
     }
 }
 
-/// The process file system of this machine.
+/// The procfs of this machine.
 pub const PROC: &str = "/proc";

@@ -1,4 +1,4 @@
-//! Evaluates the filter on a socket as early as it can answer; only then is more looked up.
+//! Evaluates the filter on a socket as early as possible, and looks up more only if needed.
 
 use std::fmt;
 
@@ -10,27 +10,27 @@ use crate::filter::{Decision, Rule};
 use crate::model::{Row, Socket, Stage};
 use crate::source::Source;
 
-/// Does a row show a text?
+/// Tests if a row shows a text.
 pub type Search = Box<dyn FnMut(&Row<'_>, &str) -> bool>;
 
-/// Where nothing is shown, no row shows a text.
+/// Matches no text.
 pub fn no_text() -> Search {
     Box::new(|_: &Row<'_>, _: &str| false)
 }
 
-/// What is looked up and yet not shown.
+/// What is looked up but not shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hidden {
     /// Processes, without `-p`.
     pub owners: bool,
-    /// Who is at the other end, without `-pp`.
+    /// Processes at the other end, without `-pp`.
     pub peers: bool,
     /// Names of users, with `-n`.
     pub users: bool,
 }
 
 impl Hidden {
-    /// What is shown of a row.
+    /// The shown part of a row.
     pub const fn from(self, mut row: Row<'_>) -> Row<'_> {
         if self.owners {
             row.processes = None;
@@ -46,20 +46,20 @@ impl Hidden {
     }
 }
 
-/// Asks a filter, and looks up what it needs and what is shown.
+/// Evaluates a filter, and looks up what it needs and what is shown.
 pub struct Matcher {
-    /// What looks it up.
+    /// Does the lookups.
     pub enricher: Enricher,
-    /// `None` = rows have no rates.
+    /// `None` = without rates.
     pub rates: Option<Transfers>,
-    /// `None` = nobody asks who is at the other end, or above and below.
+    /// `None` = neither other ends nor layers are needed.
     peers: Option<PeerReader>,
     search: Search,
-    /// What the search does not see.
+    /// What text search ignores.
     unsearched: Hidden,
     /// What rows do not show.
     hidden: Hidden,
-    /// How far the socket asked about last was looked up.
+    /// How far the last socket was looked up.
     reached: Stage,
 }
 
@@ -70,11 +70,11 @@ impl fmt::Debug for Matcher {
 }
 
 impl Matcher {
-    /// Has looked up nothing yet. `hidden` = what the search does not see, and what rows do not show.
+    /// Creates a matcher. `hidden` = what text search ignores, and what rows do not show.
     ///
     /// # Errors
     ///
-    /// When processes cannot be found in the wanted way.
+    /// If processes cannot be found in the requested way.
     pub fn new(
         lookups: Lookups,
         peers: Option<PeerReader>,
@@ -95,7 +95,7 @@ impl Matcher {
         Ok(matcher)
     }
 
-    /// Takes the names that a source has for its sockets.
+    /// Takes over the names that a source has for its sockets.
     pub fn learn(&mut self, source: &mut dyn Source) {
         self.enricher.use_names(source.names());
         self.enricher.use_namespaces(source.namespaces());
@@ -105,7 +105,7 @@ impl Matcher {
         }
     }
 
-    /// Evaluates a rule on a socket, looking up no more than it needs.
+    /// Evaluates a rule on a socket, with the fewest lookups.
     pub fn decide(&mut self, socket: &Socket, rule: &Rule) -> Decision {
         self.reached = Stage::Socket;
         if rule.is_always() {
@@ -146,7 +146,7 @@ impl Matcher {
         }
     }
 
-    /// Reads what stands above and below others, where a row needs it.
+    /// Reads the sockets in the layers above and below, if a row needs them.
     fn look_beside(&mut self, socket: &Socket) {
         if let Some(peers) = &mut self.peers
             && self.enricher.lacks_layers(socket)
@@ -155,8 +155,7 @@ impl Matcher {
         }
     }
 
-    /// The only one of these rules that a socket fails for certain; `None` = it fails none, or more
-    /// than one.
+    /// The only one of these rules that a socket certainly fails; `None` = it fails none, or several.
     pub fn only_failing(&mut self, socket: &Socket, rules: &[Rule]) -> Option<usize> {
         let (mut failing, mut reached) = (None, Stage::Socket);
         for (place, rule) in rules.iter().enumerate() {
@@ -169,7 +168,7 @@ impl Matcher {
         failing.filter(|_| reached < Stage::Owners || !doubts(&self.enricher))
     }
 
-    /// The socket that was asked about last, with what is shown of it.
+    /// The row of the last socket, with everything shown looked up.
     pub fn row<'a>(&'a mut self, socket: &'a Socket) -> Row<'a> {
         if let Some(rates) = &mut self.rates {
             rates.read(socket);
@@ -196,7 +195,7 @@ impl Matcher {
         }
     }
 
-    /// Any other socket, with what is shown of it.
+    /// The row of any other socket, with everything shown looked up.
     pub fn row_of<'a>(&'a mut self, socket: &'a Socket) -> Row<'a> {
         self.reached = Stage::Socket;
         self.row(socket)

@@ -1,4 +1,4 @@
-//! Sockets, or their steps, from where they are asked for: the filter's answer about each, and what is known of it.
+//! Reads sockets and events from their sources, applies the filter, and looks up names and processes.
 
 #[cfg(feature = "bpf")]
 mod event_owners;

@@ -1,4 +1,4 @@
-//! Reads the connections among which other ends are looked for, and those above and below others.
+//! Reads the connections in which other ends, and layers of MPTCP and SMC, are searched.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -11,7 +11,7 @@ use crate::source::{
     Namespaces, NamespacesSource, Outcome, Recorder, Request, Source, translations,
 };
 
-/// Reads them from a source of its own: they are no part of the listing, nor of a recording of it.
+/// Reads them from a separate source: they are not part of the listing, nor of its recording.
 pub struct PeerReader {
     source: Option<Box<dyn Source>>,
     protocols: BTreeSet<Protocol>,
@@ -20,11 +20,11 @@ pub struct PeerReader {
 }
 
 impl PeerReader {
-    /// Will read from where sockets are asked for; `None` = nobody needs it.
+    /// Opens the source; `None` = not needed.
     ///
     /// # Errors
     ///
-    /// When that cannot be opened.
+    /// If it cannot be opened.
     pub fn open(asked: &Asked, lookups: &Lookups) -> Result<Option<Self>, Error> {
         let is_live = !matches!(asked.input, Input::Procfs(_) | Input::Replay(_));
         let protocols = asked.tables.iter().map(|table| table.protocol);
@@ -44,7 +44,7 @@ impl PeerReader {
         }))
     }
 
-    /// Will read from these namespaces, if there are any.
+    /// Reads from these namespaces from now on, if there are any.
     pub fn follow(&mut self, namespaces: Namespaces) {
         if !namespaces.is_empty() {
             let source = NamespacesSource::beside(namespaces, self.input.way());
@@ -52,7 +52,7 @@ impl PeerReader {
         }
     }
 
-    /// Every connection of now: over both IP versions, as an IPv4-mapped address is one of IPv4.
+    /// Reads all connections, of both IP versions: an IPv4-mapped address may be IPv4 at the other end.
     pub fn read(&mut self) -> Connections {
         let mut connections = Connections::default();
         let states = StateSet::ALL.without(State::Listen).without(State::Bound);
@@ -79,7 +79,7 @@ impl PeerReader {
         connections
     }
 
-    /// The subflows of MPTCP, if they are asked for, and the connections of SMC.
+    /// Reads the subflows of MPTCP, if requested, and the connections of SMC.
     pub fn layers(&mut self) -> Layers {
         let mut layers = Layers::default();
         let states = StateSet::ALL.without(State::Listen).without(State::Bound);
@@ -98,13 +98,13 @@ impl PeerReader {
             ControlFlow::Continue(())
         };
         if let Some(source) = &mut self.source {
-            // Sockets that are not listed join nothing.
+            // On failure there are fewer sockets to match.
             let _ = source.visit_all(&requests, &mut add);
         }
         layers
     }
 
-    /// Adds what is translated. False if that cannot be told everywhere.
+    /// Adds address translations; false if they cannot be read everywhere.
     fn translate(&self, connections: &mut Connections) -> bool {
         if matches!(self.input, Input::Procfs(_)) {
             return false;

@@ -1,4 +1,4 @@
-//! Bytes per second of connections, from one listing to the next.
+//! Rates of connections: bytes per second between two rounds.
 
 use std::collections::HashMap;
 use std::mem;
@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use crate::model::{Rates, Socket, Structure};
 
-/// When it was, and how many bytes were acknowledged and received until then.
+/// The time, with the bytes acknowledged and received until then.
 type Read = (Instant, [u64; 2]);
 
-/// What connections had transferred in the last two listings, by cookie.
+/// Bytes transferred by connections in the last two rounds, by cookie.
 #[derive(Debug, Default)]
 pub struct Transfers {
     before: HashMap<u64, Read>,
     now: HashMap<u64, Read>,
-    /// Those of the socket that was read last.
+    /// The rates of the last socket.
     last: Option<Rates>,
 }
 
@@ -27,7 +27,7 @@ impl Transfers {
         self.last = self.since_before(socket);
     }
 
-    /// `None` = the listing before did not have the socket that was read last.
+    /// `None` = the last socket was not in the round before.
     pub(super) const fn rates(&self) -> Option<&Rates> {
         self.last.as_ref()
     }

@@ -1,4 +1,4 @@
-//! The names of what is recorded: interfaces, users and cgroups of this machine.
+//! Names stored in recordings: interfaces, users and cgroups of this machine.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::model::{NameKind, RecordedName, Socket};
 use crate::source::{Namespaces, Recorder};
 
-/// Looks up the names of all sockets, whether they are shown or not.
+/// Looks up the names of all sockets, shown or not.
 #[derive(Debug)]
 pub struct RecordedNames {
     enricher: Enricher,
@@ -16,11 +16,11 @@ pub struct RecordedNames {
 }
 
 impl RecordedNames {
-    /// Of sockets of this machine now, or not.
+    /// `is_live` = the sockets are the current ones of this machine.
     ///
     /// # Errors
     ///
-    /// None: nothing is looked for that could be missing.
+    /// Never: these lookups do not fail.
     pub fn new(
         is_live: bool,
         interfaces: Interfaces,
@@ -46,7 +46,7 @@ impl RecordedNames {
         self.enricher.prepare_names(socket);
         let row = self.enricher.row(socket);
         let interface = socket.interface.zip(row.interface.map(str::as_bytes));
-        // That one has no name is told by an empty one.
+        // An empty name means that the user has none.
         let user = socket
             .uid
             .map(|uid| (uid, row.user.unwrap_or_default().as_bytes()));
@@ -70,7 +70,7 @@ impl RecordedNames {
         }
     }
 
-    /// Records the names, behind all sockets.
+    /// Writes the names after all sockets.
     pub fn record(self, recorder: &Recorder) {
         for name in self.found {
             recorder.keep_name(name);

@@ -1,4 +1,4 @@
-//! Steps of sockets: the filter's answer about each, and what is known of its socket.
+//! Applies the filter to events, and looks up names and processes of their sockets.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,11 +13,11 @@ use crate::netns::{self, Wanted};
 use crate::source::events::{Destroyed, EventSource, Sampled, Scope, Traced, Watched};
 use crate::source::{Namespaces, Recorder};
 
-/// Opens the best source there is, and the namespaces that it watches.
+/// Opens the best available event source, with its namespaces.
 ///
 /// # Errors
 ///
-/// When nothing can be watched.
+/// If no source can be opened.
 pub fn open_events(
     asked: &Asked,
     watched: Vec<Watched>,
@@ -51,7 +51,7 @@ pub fn open_events(
     Ok((Box::new(source), namespaces))
 }
 
-/// Asks a filter about steps, and looks up what it needs and what is shown.
+/// Applies a filter to events, and looks up what it needs and what is shown.
 pub struct Steps {
     rules: Vec<(Table, Rule)>,
     names: Names,
@@ -59,10 +59,10 @@ pub struct Steps {
     hidden: Hidden,
 }
 
-/// What is looked up for steps.
+/// Lookups for events.
 struct Names {
     enricher: Enricher,
-    /// The own namespace, which sockets of no other are of.
+    /// The own namespace, for sockets not known to be in another.
     network: Option<Network>,
     owners: Option<Owners>,
 }
@@ -74,11 +74,11 @@ impl fmt::Debug for Steps {
 }
 
 impl Steps {
-    /// Has looked up nothing yet.
+    /// Creates it without any lookups.
     ///
     /// # Errors
     ///
-    /// When processes cannot be found in the wanted way.
+    /// If processes cannot be found in the requested way.
     pub fn new(
         rules: Vec<(Table, Rule)>,
         lookups: Lookups,
@@ -101,12 +101,12 @@ impl Steps {
         })
     }
 
-    /// What looks up everything but processes.
+    /// Does all lookups except of processes.
     pub const fn enricher(&mut self) -> &mut Enricher {
         &mut self.names.enricher
     }
 
-    /// What must be said about processes that are missing.
+    /// Warnings about missing processes.
     pub fn warnings(&self) -> Vec<Warning> {
         self.names.enricher.warnings()
     }
@@ -116,7 +116,7 @@ impl Steps {
         self.rules.iter().map(|(_, rule)| rule)
     }
 
-    /// The event with what is known of its socket from others.
+    /// Completes the event with what is known of its socket from earlier ones.
     pub fn meet<'e>(&mut self, event: &'e Event) -> Cow<'e, Event> {
         let mut event = Cow::Borrowed(event);
         let held = self
@@ -133,8 +133,7 @@ impl Steps {
         event
     }
 
-    /// Does the filter hold for the socket as it was before the step, or as it is now? A socket that
-    /// is wanted is prepared.
+    /// Evaluates the filter on the socket before and after the change. A match is looked up.
     pub fn wants(&mut self, event: &Event) -> Decision {
         let table = event.socket.table();
         let Some(place) = self.rules.iter().position(|(of, _)| *of == table) else {
@@ -145,7 +144,7 @@ impl Steps {
             ..event.socket.clone()
         });
         let mut decision = Decision::No;
-        // Sockets without an inode have an owner, too, where the source tells it.
+        // Sockets without an inode also have an owner if the source reports it.
         let is_told = self.names.owners.is_some() && event.owner.is_some();
         for stage in [Stage::Socket, Stage::Names, Stage::Owners] {
             self.prepare(event, stage);
@@ -162,7 +161,7 @@ impl Steps {
         decision
     }
 
-    /// Looks everything up, whether the socket is wanted or not.
+    /// Looks up everything, whether the filter matches or not.
     pub fn prepare_all(&mut self, event: &Event) {
         self.prepare(event, Stage::Names);
         self.prepare(event, Stage::Owners);
@@ -193,20 +192,20 @@ impl Steps {
         rule.decide(&Row { stage, ..row }, &mut |text| search(&shown, text))
     }
 
-    /// The socket of an event that was prepared, with what is shown of it.
+    /// The row of an event's socket, with everything shown looked up.
     pub fn row<'s>(&'s self, event: &'s Event) -> Row<'s> {
         self.hidden
             .from(self.names.row(event, &event.socket, Stage::Owners))
     }
 
-    /// What belongs to a step that was told is over with the connection.
+    /// Forgets the connection of an event if that closed it.
     pub fn told(&mut self, event: &Event) {
         if event.socket.state == State::Closed {
             self.forget(event.connection);
         }
     }
 
-    /// Nothing more is told of a connection.
+    /// Forgets a connection.
     pub fn forget(&mut self, connection: u64) {
         if let Some(owners) = &mut self.names.owners {
             owners.forget(connection);
@@ -215,7 +214,7 @@ impl Steps {
 }
 
 impl Names {
-    /// The socket with the names that were looked up for an event of it.
+    /// The row of a socket, with the names looked up for its event.
     fn row<'s>(&'s self, event: &Event, socket: &'s Socket, stage: Stage) -> Row<'s> {
         let mut row = self.enricher.row(socket);
         if let (Some(network), None) = (&self.network, socket.netns) {

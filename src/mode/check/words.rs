@@ -1,4 +1,4 @@
-//! Checks in words: `expected at least 1 TCP listener where sport = 8080, found none`.
+//! Texts of checks: `expected at least 1 TCP listener where sport = 8080, found none`.
 
 use std::fmt::Write as _;
 
@@ -13,9 +13,9 @@ use crate::text::enumeration;
 pub(in crate::mode) enum Counted {
     /// The sockets of a query.
     Sockets,
-    /// Steps of its sockets.
+    /// Events of these sockets.
     Steps,
-    /// Connections with what was seen of their ends.
+    /// Connections, with the events of both ends.
     Pairs,
 }
 
@@ -70,7 +70,7 @@ fn found(tally: Tally) -> String {
     }
 }
 
-/// In words, and whether the noun behind it is of one thing.
+/// The expected number as text, and true if the following noun is singular.
 fn amount(expected: Count) -> (String, bool) {
     let Count { least, most } = expected;
     match (least, most) {
@@ -82,7 +82,7 @@ fn amount(expected: Count) -> (String, bool) {
     }
 }
 
-/// `IPv4 TCP or UDP `, with a blank behind it.
+/// `IPv4 TCP or UDP `, with a trailing space.
 fn protocols(query: &Query) -> String {
     let tables = query.tables.iter();
     let mut titles: Vec<&str> = tables.map(|table| table.protocol.title()).collect();

@@ -1,4 +1,4 @@
-//! What is checked of events: how many there were.
+//! Checks of events: how many matched.
 
 use std::ops::ControlFlow;
 
@@ -11,7 +11,7 @@ use crate::model::{Protocol, State, StateSet};
 use crate::render::Grouping;
 
 impl Watch<'_> {
-    /// `Break` = as many events as wanted were shown, or there is an answer and nothing else is asked.
+    /// `Break` = enough events were shown, or the check is decided and nothing is shown.
     pub(super) fn is_full(&self) -> ControlFlow<()> {
         let query = &self.watching.query;
         let shown = self.summary.matched;
@@ -28,11 +28,11 @@ impl Watch<'_> {
         }
     }
 
-    /// Does the check hold, if there is one? Steps between two looks are not seen: then there may be
+    /// The outcome of the check, if there is one. Polling misses changes between two polls, so there may be
     /// more.
     pub(super) fn answer(&self) -> Option<Outcome> {
         let expected = self.watching.query.check.expected?;
-        // No event tells of BOUND.
+        // No event reports BOUND.
         let bound = StateSet::EMPTY.with(State::Bound);
         let is_untold = |rule: &Rule| rule.states().union(bound) == bound;
         let is_whole = self.summary.diagnostics.is_complete()
@@ -42,13 +42,13 @@ impl Watch<'_> {
         Some(self.tally().outcome(expected, is_whole))
     }
 
-    /// May the filter hold for a step to `TIME_WAIT` that is not told?
+    /// True if the filter may hold for an unreported change to `TIME_WAIT`.
     pub(super) fn may_miss_time_wait(&self) -> bool {
         let mut rules = self.steps.rules();
         rules.any(|rule| may_miss(rule, self.untold))
     }
 
-    /// Does it hold for nothing else than steps to and from `TIME_WAIT`, some of which are not told?
+    /// True if the filter holds only for changes to and from `TIME_WAIT`, some of which are not reported.
     pub(super) fn wants_only_time_wait(&self) -> bool {
         let time_wait = StateSet::EMPTY.with(State::TimeWait);
         let wanted = self.steps.rules().map(Rule::states);
@@ -56,7 +56,7 @@ impl Watch<'_> {
         self.may_miss_time_wait() && wanted == time_wait
     }
 
-    /// What is counted, and how much of it for certain: each doubtful step makes one pair doubtful at the most.
+    /// The numbers found; each doubtful event makes at most one pair doubtful.
     const fn tally(&self) -> Tally {
         let (found, doubtful) = (self.summary.matched, self.tally.doubtful);
         let guessed = self.tally.found - self.tally.certain;
@@ -67,7 +67,7 @@ impl Watch<'_> {
         }
     }
 
-    /// What the run came to; tells why, where a check is the reason.
+    /// The verdict of the run; reports the check if that decides it.
     pub(super) fn verdict(
         &self,
         answer: Option<Outcome>,
@@ -75,7 +75,7 @@ impl Watch<'_> {
         messages: &mut Messages<'_>,
     ) -> Verdict {
         let query = &self.watching.query;
-        // Of events that are not shown, the answer counts.
+        // If events are not shown, the check decides.
         let is_incomplete =
             !query.check.wants_answer_alone() && !self.summary.diagnostics.is_complete();
         let came_to = (answer, self.tally());
@@ -88,9 +88,8 @@ impl Watch<'_> {
     }
 }
 
-/// Does it depend on a step between these states, as the socket was before it or is after it, whether the
-/// rule holds for anything? Not where it holds for open connections, too: they have other steps. Only TCP keeps
-/// something of a socket that is closed.
+/// True if the rule depends on a change between these states to hold at all. Not if it also holds for open
+/// connections, which have other events. Only TCP keeps anything of a closed socket.
 fn may_miss(rule: &Rule, untold: StateSet) -> bool {
     let is_tcp = rule.table().protocol == Protocol::Tcp;
     let states = rule.states();

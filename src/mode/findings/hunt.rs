@@ -1,4 +1,4 @@
-//! The hunt for one finding in the tables of one protocol.
+//! Searches the tables of one protocol for one finding.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,36 +11,36 @@ use crate::model::{
     Socket, StateCounts, StateSet, by_holders, by_process,
 };
 
-/// How many sockets of a group were looked at, and how many of these the filter selects.
+/// Sockets of a group examined, and selected by the filter.
 type Numbers = [u64; 2];
 
-/// What is looked for, and what was found.
+/// A search and its results.
 pub(super) struct Hunt {
     pub(super) definition: &'static FindingKind,
     protocol: Protocol,
     rules: Vec<Selecting>,
-    /// True if sockets are kept, with their processes.
+    /// True if sockets are kept with their processes.
     pub(super) keeps: bool,
     group_by: GroupBy,
     pub(super) found: Vec<Found>,
     pub(super) undecided: u64,
     numbers: BTreeMap<GroupKey, Numbers>,
     ports: PortUse,
-    /// Nothing else is looked for.
+    /// If set, only these groups are searched.
     only: Option<BTreeSet<GroupKey>>,
-    /// Who was found of what is looked for: one socket each tells who holds ports.
+    /// Group and holders that were found: one socket each is enough to name the holders of ports.
     known: BTreeSet<(GroupKey, Vec<Holder>)>,
 }
 
 struct Selecting {
     among: Rule,
     filter: Rule,
-    /// The states in which a socket is looked at, and those in which the filter can select it.
+    /// The states of sockets to examine, and those that the filter can select.
     states: [StateSet; 2],
 }
 
 impl Hunt {
-    /// `None` = there is no such table. `rules` are what the query selects of each.
+    /// `None` = no such table. `rules` are those of the query.
     pub(super) fn new(
         definition: &'static FindingKind,
         rules: &[Rule],
@@ -59,7 +59,7 @@ impl Hunt {
         let [among, filter] = filters.map(|filter| parsed(filter, limits));
         let (among, filter) = (among?, filter?);
         let both = Expr::all([among.clone(), filter.clone()]);
-        // What is counted is counted among others; without these, only the filter narrows.
+        // Counting needs all of `among`; without that, the filter narrows.
         let looked_at = if keeps || among == Expr::ALWAYS {
             &both
         } else {
@@ -96,7 +96,7 @@ impl Hunt {
         })
     }
 
-    /// The hunt for the sockets that tell which processes are concerned, where it is needed.
+    /// The search for related sockets, which show the processes concerned, if needed.
     pub(super) fn related(&self, rules: &[Rule], limits: &dyn Limits) -> Option<Self> {
         let definition = self.definition;
         if definition.related.is_empty() {
@@ -118,7 +118,7 @@ impl Hunt {
         Some(hunt)
     }
 
-    /// True if there are enough sockets in the states of the filter.
+    /// True if there are enough sockets in the filter's states.
     pub(super) fn is_possible(&self, counts: &Counts) -> bool {
         let states = self.rules.iter().map(|rule| rule.states[1]);
         let states = states.fold(StateSet::EMPTY, StateSet::union);
@@ -145,7 +145,7 @@ impl Hunt {
         rules.find(|rule| rule.among.table().family == family)
     }
 
-    /// Is a socket one to take? `None` = its source does not report what tells.
+    /// True if the socket is to be taken; `None` = its source does not report what is needed.
     pub(super) fn selects(&self, socket: &Socket) -> Option<bool> {
         let is_looked_at = |rule: &&Selecting| {
             rule.states[0].contains(socket.state)
@@ -161,14 +161,14 @@ impl Hunt {
         }
     }
 
-    /// Sockets that are bound were not listed: they may have ports that are looked for.
+    /// Notes that bound sockets were not listed: their ports may count.
     pub(super) fn miss_bound(&mut self, limits: &dyn Limits) {
         if self.group_by == GroupBy::Route {
             self.undecided = limits.sockets_in_no_table();
         }
     }
 
-    /// In how many sockets there may be more than was found.
+    /// Number of sockets that could not be checked.
     pub(super) fn not_checked(&self) -> u64 {
         let counted: u64 = self.numbers.values().map(|[_, count]| count).sum();
         let found = u64::try_from(self.found.len()).unwrap_or(u64::MAX);
@@ -176,14 +176,14 @@ impl Hunt {
         if is_enough { self.undecided } else { 0 }
     }
 
-    /// The keys of a socket, of those that are looked for.
+    /// The keys of a socket that are searched for.
     fn keys(&self, socket: &Socket) -> Vec<GroupKey> {
         let mut keys = GroupKey::of(socket, self.group_by);
         keys.retain(|key| self.only.as_ref().is_none_or(|only| only.contains(key)));
         keys
     }
 
-    /// Takes a socket that is looked at; its holders are looked up where it is kept.
+    /// Adds a socket; its holders are looked up if it is kept.
     pub(super) fn take(&mut self, socket: &Socket, holders: impl FnOnce() -> Vec<Holder>) {
         let is_of_ports = self.group_by == GroupBy::Route;
         if self.keeps {
@@ -212,7 +212,7 @@ impl Hunt {
         }
     }
 
-    /// What was found, grouped, with what was found of it in these other hunts.
+    /// The groups found, with their related sockets from other searches.
     pub(super) fn groups<'f>(&'f self, related: &'f [Self]) -> Vec<Group<'f>> {
         let mut groups = if self.keeps {
             self.kept()
@@ -240,7 +240,7 @@ impl Hunt {
         let groups: Vec<(GroupKey, Vec<&Found>)> = match self.group_by {
             GroupBy::Process => by_process(&self.found),
             GroupBy::Holders => by_holders(&self.found),
-            // As they came.
+            // In order of arrival.
             GroupBy::Socket => {
                 let keys = |found: &Found| self.keys(&found.socket).into_iter();
                 let found = self.found.iter();
@@ -271,7 +271,8 @@ impl Hunt {
     }
 }
 
-/// No definition asks for what must be looked up; `None` = the source does not report what tells.
+/// Evaluates a rule without lookups, which no definition needs; `None` = the source does not report what is
+/// needed.
 fn holds(rule: &Rule, socket: &Socket) -> Option<bool> {
     match rule.decide(&Row::bare(socket), &mut |_| false) {
         Decision::CannotTell {
@@ -294,7 +295,7 @@ pub(super) fn text(filter: &str, key: Option<&GroupKey>, limits: &dyn Limits) ->
     text.replace("{ports}", &ports.unwrap_or_else(|| "sport = 0".to_owned()))
 }
 
-/// A test proves that every definition can be parsed.
+/// Parses a filter of a definition; a test proves that all are valid.
 fn parsed(filter: &str, limits: &dyn Limits) -> Option<Expr> {
     parse(&text(filter, None, limits), &SystemNames::default()).ok()
 }

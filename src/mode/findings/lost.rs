@@ -1,4 +1,4 @@
-//! Sockets that processes hold and no table has.
+//! Searches for sockets that processes hold and no table lists.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -10,14 +10,14 @@ use crate::mode::no_table::in_no_table;
 use crate::model::{Found, Holder, Limits, Protocol, Socket, State, Table};
 
 impl Looker<'_> {
-    /// What processes hold of a protocol that is looked at as a whole, and that its tables do not have.
+    /// Finds held sockets of a protocol that its tables lack. The query must select everything of it.
     pub(super) fn look_for_lost(&mut self, rules: &[Rule], limits: &dyn Limits, hunt: &mut Hunt) {
         let Some(held) = self.matcher.enricher.held() else {
             return;
         };
         let (mut held, mut is_whole) = (held.descriptors, held.is_whole);
         let is_asked = |table: &Table| rules.iter().any(|rule| rule.table() == *table);
-        // What else processes have lost is none of what those that cannot be read may have.
+        // Other lost sockets are not among those that unreadable processes may hold.
         let is_like = |table: &Table| matches!(table.protocol, Protocol::Tcp | Protocol::Udp);
         let looked_at = Table::all().filter(|table| is_asked(table) || !is_whole && is_like(table));
         let mut listed = BTreeSet::new();

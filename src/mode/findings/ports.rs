@@ -1,13 +1,13 @@
-//! Which ports the kernel cannot choose: `inet_csk_find_open_port` for `bind`, `__inet_hash_connect` for
-//! `connect`, `udp_lib_get_port` for both of UDP.
+//! Ports that the kernel cannot choose: `inet_csk_find_open_port` for `bind`, `__inet_hash_connect` for
+//! `connect`, `udp_lib_get_port` for both with UDP.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Group, GroupBy, GroupKey, Limits, Ports, Protocol, Socket, State, any_address};
 
-/// Ports in use, by what they are in use for. `bind` cannot choose them at an [address](GroupKey::Address),
-/// nor `connect` where that has to bind first; `connect` cannot choose those of a [route](GroupKey::Route),
-/// nor those that are bound without a connection ([`GroupKey::Nothing`]), whatever the destination.
+/// Ports in use, by their use. `bind` cannot choose those of an [address](GroupKey::Address), nor can a
+/// `connect` that has to bind first. `connect` cannot choose those of a [route](GroupKey::Route), nor, for
+/// any destination, those bound without a connection ([`GroupKey::Nothing`]).
 #[derive(Debug, Default)]
 pub(super) struct PortUse {
     used: BTreeMap<GroupKey, Used>,
@@ -24,17 +24,17 @@ struct Used {
 }
 
 impl Used {
-    /// How many ports the other one has beside these.
+    /// Number of ports only in `other`.
     fn beside(&self, other: &Self) -> usize {
         other.ports.difference(&self.ports).count()
     }
 }
 
 impl PortUse {
-    /// Fewer ports than `percent` of all there are to choose from are no finding.
+    /// Below `percent` of the ephemeral ports there is no finding.
     pub(super) fn new(protocol: Protocol, percent: u64, limits: &dyn Limits) -> Self {
         let number = |key| limits.number(key).unwrap_or_default();
-        // Without timestamps none is used again: `tcp_twsk_unique`.
+        // Without timestamps no port is reused: `tcp_twsk_unique`.
         let tw_reuse = match number("ipv4/tcp_timestamps") {
             0 => 0,
             _ => number("ipv4/tcp_tw_reuse"),
@@ -67,7 +67,7 @@ impl PortUse {
         }
     }
 
-    /// True if another connection to the same destination may have the port of one in `TIME_WAIT`.
+    /// True if another connection to the same destination may reuse a port in `TIME_WAIT`.
     fn uses_again(&self, key: &GroupKey) -> bool {
         match (key, self.tw_reuse) {
             (GroupKey::Route(..), 1) => true,
@@ -76,8 +76,8 @@ impl PortUse {
         }
     }
 
-    /// Each destination that uses most of the ports that it cannot have, and what `bind` cannot have
-    /// where that is not the same; where so many ports are taken.
+    /// The destinations and addresses with too many ports taken: first each destination with the most, then
+    /// what `bind` cannot use, if that differs.
     pub(super) fn groups(&self) -> Vec<Group<'static>> {
         let none = Used::default();
         let bound = self.used.get(&GroupKey::Nothing).unwrap_or(&none);
@@ -115,7 +115,7 @@ impl PortUse {
         groups
     }
 
-    /// A twentieth more sockets at the same ports make no other finding.
+    /// Up to a twentieth more sockets at the same ports is not another finding.
     fn is_finding(&self, group: &Group<'_>, before: &[Group<'_>]) -> bool {
         let taken = group.ports.taken;
         let mut parts = before

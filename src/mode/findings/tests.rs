@@ -1,4 +1,4 @@
-//! Every finding at its thresholds, with sockets made up for it.
+//! Tests of every finding at its thresholds, with synthetic sockets.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -26,7 +26,7 @@ use crate::model::{
 };
 use crate::query::{Input, Query};
 
-/// A process of a copy of `/proc` that holds sockets of these inodes.
+/// A process in a fake `/proc` that holds sockets with these inodes.
 fn process(root: &Path, pid: u32, name: &str, inodes: &[u64]) {
     let directory = root.join(pid.to_string());
     fs::create_dir_all(directory.join("fd")).unwrap();
@@ -38,7 +38,7 @@ fn process(root: &Path, pid: u32, name: &str, inodes: &[u64]) {
     }
 }
 
-/// A kernel with these numbers: of a key below `/proc/sys/net`, or of one of its counters.
+/// A kernel with these values of keys below `/proc/sys/net`, or of its counters.
 fn machine(numbers: &[(&'static str, &[u64])]) -> FakeKernel {
     let files = numbers.iter().map(|(key, numbers)| {
         let text: Vec<String> = numbers.iter().map(u64::to_string).collect();
@@ -65,12 +65,12 @@ fn machine(numbers: &[(&'static str, &[u64])]) -> FakeKernel {
     }
 }
 
-/// What is found, and how many tables were gone through for it: each walk has two.
+/// The findings, and how many tables were read for them: two in each walk.
 fn search(sockets: &[Socket], limits: &FakeKernel) -> (Vec<Finding>, usize) {
     search_among(sockets, limits, |_| ())
 }
 
-/// The same, with further processes below a root.
+/// Likewise, with further processes below a root.
 fn search_among(
     sockets: &[Socket],
     limits: &FakeKernel,
@@ -80,7 +80,7 @@ fn search_among(
     (findings.found, visits)
 }
 
-/// What is not checked, as kind, severity and number of sockets; nothing is found.
+/// What could not be checked, as kind, severity and number of sockets; there are no findings.
 fn not_checked(sockets: &[Socket], limits: &FakeKernel) -> Vec<(&'static str, Severity, u64)> {
     let (findings, _) = look_for(sockets, limits, |_| ());
     assert_eq!(findings.found, []);
@@ -93,7 +93,7 @@ fn look_for(sockets: &[Socket], limits: &FakeKernel, add: impl FnOnce(&Path)) ->
     look_among(sockets, limits, None, add)
 }
 
-/// The same, where only tables of a family are asked for.
+/// Likewise, reading only tables of one family.
 fn look_among(
     sockets: &[Socket],
     limits: &FakeKernel,
@@ -127,13 +127,13 @@ fn look_among(
     (findings, source.visits())
 }
 
-/// What is found, as kind and severity.
+/// The findings, as kind and severity.
 fn kinds(sockets: &[Socket], limits: &FakeKernel) -> Vec<(&'static str, Severity)> {
     let (findings, _) = search(sockets, limits);
     findings.iter().map(|f| (f.kind, f.severity)).collect()
 }
 
-/// Held by one process.
+/// A TCP socket held by one process.
 fn tcp(state: State) -> Socket {
     let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
     socket.state = state;
@@ -158,17 +158,17 @@ fn timer(kind: TimerKind, retransmits: u8) -> Timer {
     }
 }
 
-/// A `tcp_info` of the kernel with these two fields, the second in milliseconds.
+/// Sets a `tcp_info` with these two fields, the second in milliseconds.
 fn info(socket: &mut Socket, backoff: u8, last_data_recv: u32) {
     let mut payload = vec![0; 232];
     payload[4] = backoff;
     payload[52..56].copy_from_slice(&last_data_recv.to_ne_bytes());
-    // `data_segs_in`: data has come.
+    // `data_segs_in`: data has arrived.
     payload[152] = 1;
     socket.details_mut().set_info(Structure::TcpInfo, &payload);
 }
 
-/// Nothing is found of one socket fewer, and a finding of this severity of so many.
+/// Asserts that this many sockets are a finding of this severity, and one fewer is not.
 #[track_caller]
 fn begins_at(
     count: usize,
@@ -301,12 +301,12 @@ fn handshakes_are_counted_by_port_and_its_listener_is_named() {
         s.inode = None;
         s.timer = Some(timer(TimerKind::Retransmit, 1));
     });
-    // TCP_DEFER_ACCEPT: the client has answered, and nothing is sent again until it sends data.
+    // TCP_DEFER_ACCEPT: the client has answered, and nothing is retransmitted until it sends data.
     let deferred = with(waiting.clone(), |s| {
         s.timer = Some(timer(TimerKind::Retransmit, 0));
     });
     assert_eq!(kinds(&vec![deferred; 2_000], &limits), []);
-    // The number in /proc/net is that of timeouts.
+    // In /proc/net it is the number of timeouts.
     let of_file = with(waiting.clone(), |s| s.source = crate::model::Source::Procfs);
     assert_eq!(kinds(&vec![of_file; 2_000], &limits), []);
     begins_at(64, "syn_rcvd", WARNING, &waiting, &limits);
@@ -391,7 +391,7 @@ fn closing_is_stuck_after_three_retransmissions_or_probes() {
     }
 }
 
-/// What the counts of the first walk call stuck is never less than what the filters select.
+/// The first walk counts at least as many stuck sockets as the filters select.
 #[test]
 fn counts_of_the_first_walk_have_the_numbers_of_the_filters() {
     let text = |kind| {

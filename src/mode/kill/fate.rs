@@ -1,4 +1,4 @@
-//! What became of a socket that was to be ended.
+//! The result of destroying a socket.
 
 use std::fmt::{self, Display, Formatter};
 use std::io;
@@ -9,25 +9,25 @@ use crate::exit::Verdict;
 use crate::model::State;
 use crate::text::chain;
 
-/// What the kernel answered, and what is there afterwards.
+/// The kernel's answer, and what is left afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// The kernel ended it.
+    /// The kernel destroyed it.
     Destroyed,
-    /// It was gone already: ended by another end of it, or by itself.
+    /// It was already gone: destroyed through its other end, or closed.
     Gone,
-    /// Ended, but the port stays taken until its descriptor is closed.
+    /// Destroyed, but the port stays in use until its descriptor is closed.
     StillBound,
-    /// The kernel cannot end such a socket.
+    /// The kernel cannot destroy such a socket.
     NotSupported,
-    /// It may, but not for us.
+    /// Permission denied.
     NotPermitted,
-    /// Something else was wrong.
+    /// Another error.
     Refused(Errno),
 }
 
 impl Fate {
-    /// By the answer, and by the states in which the socket was and is; `None` = it is not there any more.
+    /// The result from the answer and the states before and after; `None` = it is gone.
     pub(super) fn of(answer: &io::Result<()>, before: State, after: Option<State>) -> Self {
         let errno = match answer {
             Ok(()) => return after.map_or(Self::Destroyed, |_| Self::StillBound),
@@ -35,7 +35,7 @@ impl Fate {
         };
         match (errno, after) {
             (Errno::NOENT, None) => Self::Gone,
-            // There is nothing of it to find but its port: ended by another end of it, or bound alone before.
+            // Only its port is left: its other end was destroyed, or it was only bound.
             (Errno::NOENT, Some(State::Bound)) if before != State::Bound => Self::StillBound,
             (Errno::NOENT, Some(_)) if before == State::Bound => Self::NotSupported,
             (Errno::OPNOTSUPP, _) => Self::NotSupported,
@@ -44,7 +44,7 @@ impl Fate {
         }
     }
 
-    /// True if nothing of it is left.
+    /// True if nothing is left of it.
     pub(super) const fn is_gone(self) -> bool {
         matches!(self, Self::Destroyed | Self::Gone)
     }
@@ -80,7 +80,7 @@ impl Display for Fate {
     }
 }
 
-/// What the run comes to.
+/// The verdict of the run.
 pub(super) fn verdict(fates: &[Fate]) -> Verdict {
     if fates.iter().all(|fate| fate.is_gone()) {
         return Verdict::Done;

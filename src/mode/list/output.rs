@@ -1,4 +1,4 @@
-//! Where rows go.
+//! Destinations of rows.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use crate::mode::tracked::TrackedTable;
 use crate::query::{Query, Report};
 use crate::render::{self, Arrangement, Envelope, Grouped, NameHosts, RowBuffer, Sink, Summing};
 
-/// The rows of a query, before what writes them.
+/// The buffer of a query's rows, in front of the format.
 pub(in crate::mode) fn buffer<'w>(
     query: &Query,
     envelope: &Envelope,
@@ -32,7 +32,7 @@ pub(in crate::mode) fn buffer<'w>(
     RowBuffer::new(writer, arrangement)
 }
 
-/// Where the output of a query goes: with `-q`, nowhere.
+/// The output of a query; none with `-q`.
 fn unless_quiet<'w>(query: &Query, out: Box<dyn Write + 'w>) -> Box<dyn Write + 'w> {
     if query.check.quiet {
         Box::new(io::sink())
@@ -43,18 +43,18 @@ fn unless_quiet<'w>(query: &Query, out: Box<dyn Write + 'w>) -> Box<dyn Write + 
 
 pub(in crate::mode) enum Output<'l> {
     Rows(Box<RowBuffer<'l>>),
-    /// They are counted, and looked through for what is wrong in a second walk.
+    /// Counted, and searched for findings in a second walk.
     Counts(Box<Summing<'l>>, Open<'l>),
-    /// Nothing of them is wanted but how many there are.
+    /// Only counted for a check.
     Nothing,
-    /// A wait, which shows them once its check holds.
+    /// Kept by a wait until its check holds.
     Pending(&'l mut PendingRows),
-    /// They are compared with those of the round before.
+    /// Compared with the round before.
     Tracked(&'l mut TrackedTable),
 }
 
 impl<'l> Output<'l> {
-    /// What a query reports.
+    /// The output of a query's report.
     pub(in crate::mode) fn of(
         query: &Query,
         open: Open<'l>,
@@ -81,7 +81,7 @@ impl<'l> Output<'l> {
         Self::Rows(Box::new(RowBuffer::new(sink, Arrangement::default())))
     }
 
-    /// True if what it gets can be rolled back, as long as that is not much.
+    /// True if rows can be rolled back, as long as they are few.
     pub(super) fn keeps(&self) -> bool {
         match self {
             Self::Rows(rows) => rows.keeps(),
@@ -89,7 +89,7 @@ impl<'l> Output<'l> {
         }
     }
 
-    /// Begins rows that may have to be rolled back.
+    /// Marks the start of rows that may be rolled back.
     pub(super) fn checkpoint(&mut self) {
         match self {
             Self::Rows(rows) => rows.checkpoint(),
@@ -99,7 +99,7 @@ impl<'l> Output<'l> {
         }
     }
 
-    /// Drops every row since the last checkpoint; `false` = some may be written.
+    /// Drops every row since the last checkpoint; `false` = some may have been written.
     pub(super) fn rollback(&mut self) -> bool {
         match self {
             Self::Rows(rows) => rows.rollback(),

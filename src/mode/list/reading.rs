@@ -1,4 +1,4 @@
-//! One table after another: which of their sockets are wanted, and where they go.
+//! Reads tables one by one, filters their sockets, and passes them on.
 
 use std::io;
 use std::mem;
@@ -42,7 +42,7 @@ impl Listing<'_> {
         Ok(())
     }
 
-    /// Reads TCP over both IP versions in one walk; `None` = the source or the query cannot.
+    /// Reads TCP of both IP versions in one walk; `None` = the source or the query does not allow it.
     fn read_both(
         &mut self,
         tables: [Table; 2],
@@ -67,8 +67,8 @@ impl Listing<'_> {
             .transpose()
     }
 
-    /// Reads one table; `Break` when no further row is wanted. An error means that the output cannot be
-    /// written, or the table must not be asked for.
+    /// Reads one table; `Break` = no further row is wanted. An error means that the output cannot be written,
+    /// or that the request is invalid.
     pub(in crate::mode) fn read(
         &mut self,
         table: Table,
@@ -85,7 +85,7 @@ impl Listing<'_> {
         reading.end(outcome, messages)
     }
 
-    /// The request for the table of a rule. Sockets that are kept for longer are known by their cookies.
+    /// The request for a rule's table. Tracked sockets are identified by their cookies.
     fn request(&self, rule: &Rule) -> Request {
         let mut request = self.query.request(rule);
         request.extensions.detail = match self.output {
@@ -95,7 +95,7 @@ impl Listing<'_> {
         request
     }
 
-    /// Counts a socket, and shows it, if the filter wants it.
+    /// Counts a socket, and shows it, if it matches.
     fn take(
         &mut self,
         socket: &Socket,
@@ -125,7 +125,7 @@ impl Listing<'_> {
         })
     }
 
-    /// Shows the socket that was asked about last; `Break` when no further row is to be shown.
+    /// Shows the last socket; `Break` = no further row is to be shown.
     fn show(&mut self, socket: &Socket) -> io::Result<ControlFlow<()>> {
         self.shown += 1;
         let flow = match &mut self.output {
@@ -151,7 +151,7 @@ impl Listing<'_> {
         }
     }
 
-    /// Can no further socket change anything?
+    /// True if no further socket changes the result.
     fn is_enough(&self) -> bool {
         let expected = self.query.check.expected;
         let is_settled = expected.is_none_or(|count| count.is_settled(self.tally.certain));
@@ -166,7 +166,7 @@ impl Listing<'_> {
     }
 }
 
-/// Is it one that this program asks the kernel with?
+/// True if it is a socket that this program queries the kernel with.
 fn is_own(socket: &Socket) -> bool {
     let is_it = |target| matches!(target, FDTarget::Socket(inode) if socket.inode == Some(inode));
     let held = || Process::myself().and_then(|process| process.fd());
@@ -174,14 +174,13 @@ fn is_own(socket: &Socket) -> bool {
         && held().is_ok_and(|held| held.flatten().any(|descriptor| is_it(descriptor.target)))
 }
 
-/// Tables that are read together: one, or TCP over both IP versions.
+/// Tables read together: one, or TCP of both IP versions.
 struct Reading<'r, 'l> {
     listing: &'r mut Listing<'l>,
     rules: &'r [Rule],
-    /// Of each table, where the first row came from whose answer depends on what the source does not
-    /// report.
+    /// For each table, the source of the first row that could not be decided.
     undecided: [Option<Kind>; 2],
-    /// What was found before, and undecided.
+    /// Tally, state and undecided rows at the checkpoint.
     before: (Tally, bool, [Option<Kind>; 2]),
     flow: io::Result<ControlFlow<()>>,
 }
@@ -199,7 +198,7 @@ impl<'r, 'l> Reading<'r, 'l> {
         reading
     }
 
-    /// Notes what must be known of the tables; `Break` when no further row is wanted.
+    /// Adds the warnings of the tables; `Break` = no further row is wanted.
     fn end(
         self,
         outcome: Result<Outcome, Error>,
@@ -211,7 +210,7 @@ impl<'r, 'l> Reading<'r, 'l> {
         let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(error @ Error::Usage(_)) => return Err(error),
-            // The other tables still can be read.
+            // Other tables can still be read.
             Err(error) => {
                 let cause = Cause::from(error);
                 let noted = &mut listing.summary.diagnostics;
@@ -232,7 +231,7 @@ impl<'r, 'l> Reading<'r, 'l> {
 }
 
 impl Listing<'_> {
-    /// Notes what must be known of tables, in one namespace.
+    /// Adds the warnings of the tables of one namespace.
     fn note(
         &mut self,
         rules: &[Rule],
@@ -246,7 +245,7 @@ impl Listing<'_> {
         {
             let is_told = noted.warnings.iter().any(|told| told.includes(&warning));
             match (is_told, is_gap) {
-                // Said already, perhaps as something that is likely: it is missing all the same.
+                // Written before, perhaps as only likely: it is missing all the same.
                 (true, true) if noted.warnings.contains(&warning) => noted.gaps += 1,
                 (_, true) => messages.note_gap(INCOMPLETE, warning, noted),
                 (true, false) => {}
@@ -286,7 +285,7 @@ impl Visitor for Reading<'_, '_> {
         }
     }
 
-    /// Where only their states decide.
+    /// True if only states decide.
     fn counts(&self) -> bool {
         let is_of_state = |test: &&Test| matches!(test, Test::State(_));
         let by_state = |rule: &Rule| rule.expr().tests().iter().all(is_of_state);

@@ -1,4 +1,4 @@
-//! What is said of sockets that come, change and go.
+//! Tests of sockets that appear, change and disappear.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -13,7 +13,7 @@ use crate::model::State::{
 };
 use crate::model::{Change, ChangedRow, Family, Protocol, Row, Socket, State};
 
-/// A connection of this port, or a listener.
+/// A connection with this port, or a listener.
 fn tcp(port: u32, state: State, cookie: Option<u64>, inode: Option<u64>) -> Socket {
     let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
     socket.state = state;
@@ -35,7 +35,7 @@ fn unix(name: &[u8], inode: Option<u64>) -> Socket {
     socket
 }
 
-/// What a round says: of what is there, and of what is gone.
+/// The reported rows of a round, including those that are gone.
 type Told = Vec<(u32, State, Change)>;
 
 fn told(table: &TrackedTable) -> Told {
@@ -55,7 +55,7 @@ fn look(table: &mut TrackedTable, sockets: &[Socket]) {
     }
 }
 
-/// A round whose looks list the same.
+/// A round whose reads list the same.
 fn round(table: &mut TrackedTable, sockets: &[Socket]) -> Told {
     table.begin();
     look(table, sockets);
@@ -89,7 +89,7 @@ fn what_is_there_at_first_is_found_and_what_comes_is_new() {
 
 #[test]
 fn a_life_is_one_socket_from_the_request_to_time_wait() {
-    // With the cookie handed on, with another where the kernel swaps the structure, and without any.
+    // With the same cookie, with another where the kernel swaps the structure, and without.
     let cookies = [
         [1, 1, 1, 1].map(Some),
         [1, 2, 2, 3].map(Some),
@@ -335,7 +335,7 @@ fn what_is_left_of_connections_has_their_cookie_beside_the_socket() {
         let told = round(&mut table, &all);
         assert!(told.iter().all(|row| row.2 == Change::None), "{told:?}");
     }
-    // The socket connects once more, and the older connection is gone.
+    // The socket connects again, and the older connection is gone.
     let again = tcp(1, SynSent, Some(1), Some(7));
     let told = round(&mut table, &[again, left(81)]);
     let rows = [

@@ -1,4 +1,4 @@
-//! The nearest match after a timeout of `--wait`, in words.
+//! Reports the nearest match after a timeout of `--wait`.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -16,9 +16,9 @@ use crate::model::{Family, Origin, Protocol, Row, Selection, Socket, StateSet, T
 use crate::query::Query;
 use crate::source::Source;
 
-/// Looks once more: at the port that the filter names, whatever else it asks for, but for what the last
-/// look saw already; or at what it leaves out for a single reason. `None` = there is nothing to tell.
-/// `is_none` = it is certain that nothing matches.
+/// Reads once more: the port that the filter names, without its other conditions, unless the last poll saw
+/// it; or the sockets that fail a single condition. `None` = nothing to report. `is_none` = it is certain
+/// that nothing matches.
 pub(super) fn closest(query: &Query, source: &mut dyn Source, is_none: bool) -> Option<String> {
     let rules = rules(query);
     let Some(port) = port_of_rules(&rules) else {
@@ -54,7 +54,7 @@ pub(super) fn closest(query: &Query, source: &mut dyn Source, is_none: bool) -> 
     Some(seen_at(port, &usage, query, &unseen))
 }
 
-/// Looks once more at what there is too much of.
+/// Reads once more the sockets that are too many.
 pub(super) fn taken(query: &Query, source: &mut dyn Source) -> Option<String> {
     let mut usage = PortUsage::default();
     look(query, source, &mut usage)?;
@@ -84,12 +84,12 @@ fn port_of_rules(rules: &[Rule]) -> Option<u16> {
     with_ports(rules).find_map(|rule| port(rule.expr()))
 }
 
-/// Looks at all that a query wants. Gives what the source does not list; `None` = there may be more.
+/// Reads all that a query selects. Returns what the source does not list; `None` = incomplete.
 fn look(query: &Query, source: &mut dyn Source, usage: &mut PortUsage) -> Option<BTreeSet<String>> {
     let mut matcher = telling_owners(query, ScanScope::All, source).ok()?;
     let output = Output::to(Box::new(usage));
     let mut listing = Listing::new(query, &mut matcher, output);
-    // What is wrong with this look was wrong with the last one.
+    // Errors were already reported for the last poll.
     let mut untold = io::sink();
     let mut messages = Messages::new("", &mut untold);
     listing
@@ -122,7 +122,7 @@ fn port(expr: &Expr) -> Option<u16> {
     (is_only && ends.contains(&(Side::Local, port))).then_some(port)
 }
 
-/// What a port is to somebody else.
+/// The use of a port by others.
 fn seen_at(port: u16, usage: &PortUsage, query: &Query, unseen: &[String]) -> String {
     let bound = (usage.bound.count > 0).then(|| bound(&usage.bound, query));
     let connected = (usage.connected.count > 0).then(|| connected(&usage.connected));
@@ -181,14 +181,14 @@ fn time_wait(usage: &PortUsage) -> Option<String> {
     }
 }
 
-/// The sockets that lack one thing, and nothing else.
+/// The sockets that fail only one condition.
 struct NearMiss {
     what: String,
     count: u64,
     first: Socket,
 }
 
-/// One socket of those that lack what the fewest others do.
+/// One of the sockets that fail the rarest condition.
 fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) -> Option<String> {
     let mut matcher = telling_owners(query, ScanScope::All, source).ok()?;
     let mut missed: Vec<NearMiss> = Vec::new();
@@ -198,7 +198,7 @@ fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) -> Option<Str
             continue;
         }
         let all = Expr::ALWAYS.for_table(rule.table());
-        // What is not seen cannot be the closest.
+        // Sockets that cannot be read are not considered.
         let _ = source.visit(all.table(), &query.request(&all), &mut |socket: &Socket| {
             let only = matcher.only_failing(socket, &parts);
             let Some(what) = only.and_then(|only| lacking(&parts, only)) else {
@@ -220,7 +220,7 @@ fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) -> Option<Str
     Some(format!("the closest is {first}, but not {}", nearest.what))
 }
 
-/// What has to hold, each thing by itself.
+/// The conditions of a rule, separately.
 fn parts(rule: &Rule) -> Vec<Rule> {
     match rule.expr() {
         Expr::All(members) => {
@@ -231,7 +231,7 @@ fn parts(rule: &Rule) -> Vec<Rule> {
     }
 }
 
-/// What is lacking, if the rest says more than in which state a socket is.
+/// The failed condition, if the others test more than the state.
 fn lacking(parts: &[Rule], only: usize) -> Option<String> {
     let is_state = |part: &Rule| matches!(part.expr(), Expr::Test(Test::State(_)));
     let mut rest = parts.iter().enumerate().filter(|(place, _)| *place != only);

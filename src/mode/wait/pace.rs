@@ -1,4 +1,4 @@
-//! How long to wait between two looks.
+//! Pauses between two polls.
 
 use std::time::Duration;
 
@@ -6,27 +6,26 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::track::Pacer;
 
-/// Looks take 1 % of a core. The first one, and one more to report the timeout, come on top of that,
-/// and count in a short wait.
+/// Polls take 1 % of a core. The first one, and the one that reports the timeout, are extra, which matters in
+/// short waits.
 const PACER: Pacer = Pacer {
     rest: 100,
     shortest: Duration::from_millis(5),
     longest: Duration::from_millis(100),
 };
-/// What has been waited for so long can wait for this part of it longer.
+/// The pause may grow to one part in this many of the time waited.
 const LATENESS: u32 = 50;
-/// The longest pause between looks for listeners alone, whatever they cost.
+/// The longest pause if only listeners are polled, whatever the cost.
 const LONGEST: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
-    /// Listeners alone: the kernel does not look at connections.
+    /// Only listeners: the kernel skips connections.
     Listeners,
     Sockets,
 }
 
-/// The pause after a look that took so much of the processor, `waited` after the first one began and
-/// `left` before the last one.
+/// The pause after a poll with this processor time, `waited` after the first and `left` before the last one.
 pub(super) fn pause(target: Target, cost: Duration, waited: Duration, left: Duration) -> Duration {
     let lateness = waited / LATENESS;
     let pause = PACER.pause(lateness, cost);
@@ -37,17 +36,17 @@ pub(super) fn pause(target: Target, cost: Duration, waited: Duration, left: Dura
     }
 }
 
-/// Equal pauses of this length or longer, the last of them up to the end.
+/// The shortest equal pauses of at least `pause`, the last of which reaches the end.
 fn spread(pause: Duration, left: Duration) -> Duration {
     let number = left.as_nanos() / pause.as_nanos().max(1);
     match u32::try_from(number) {
         Ok(number @ 1..) => left / number,
-        // No time is left for another one, or for more than can be counted.
+        // No time is left for another poll, or for more than can be counted.
         _ => pause,
     }
 }
 
-/// What this process has taken of the processors so far, the kernel's work for it included.
+/// Processor time of this process so far, including the kernel's work for it.
 pub(super) fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.try_into().unwrap_or_default()
@@ -62,7 +61,7 @@ mod tests {
     const MILLI: Duration = Duration::from_millis(1);
     const LONG: Duration = Duration::from_secs(3_600);
 
-    /// In a wait without an end.
+    /// A pause in an endless wait.
     fn endless(target: Target, cost: Duration, waited: Duration) -> Duration {
         pause(target, cost, waited, Duration::MAX)
     }
@@ -85,7 +84,7 @@ mod tests {
         }
     }
 
-    /// With the first look, and another one to tell what came closest.
+    /// Including the first poll, and the one that finds the nearest match.
     #[test]
     fn whole_wait_takes_2_percent_at_the_most() {
         let time = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! Who uses a port, and how.
+//! The use of a port: listeners, connections, `TIME_WAIT`, and their processes.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -9,18 +9,18 @@ use crate::model::{Endpoint, Family, Holder, Row, Socket, State, Summary, TimerK
 use crate::render::Sink;
 use crate::text::{enumeration, unix_name};
 
-/// So many processes, or addresses, are named.
+/// The most processes or addresses named.
 const NAMED: usize = 3;
 
-/// Sockets in one of three ways to have a port, and in whose hands.
+/// Sockets that use a port, by kind of use.
 #[derive(Debug, Default)]
 pub(super) struct PortUsage {
-    /// Those that wait for others, or only have the port.
+    /// Listening or only bound.
     pub(super) bound: Group,
-    /// Connections, `TIME_WAIT` left out.
+    /// Connections, except in `TIME_WAIT`.
     pub(super) connected: Group,
     pub(super) time_wait: u64,
-    /// Milliseconds to the end of the last of these.
+    /// Milliseconds until the last of these ends.
     pub(super) rest_ms: Option<u32>,
 }
 
@@ -28,12 +28,12 @@ pub(super) struct PortUsage {
 pub(super) struct Group {
     pub(super) count: u64,
     pub(super) holders: BTreeSet<String>,
-    /// Their addresses as people write them: wildcards, and others.
+    /// Their addresses as text: wildcards, and others.
     wildcards: BTreeSet<&'static str>,
     addresses: BTreeSet<IpAddr>,
-    /// The versions of IP that they speak.
+    /// Their IP versions.
     pub(super) versions: BTreeSet<Family>,
-    /// True if one of them, of IPv6, may speak IPv4 too.
+    /// True if one of IPv6 may also accept IPv4.
     pub(super) may_speak_ipv4: bool,
     pub(super) listens: bool,
 }
@@ -81,7 +81,7 @@ impl Group {
         listed(self.holders.iter().cloned())
     }
 
-    /// ` on 127.0.0.1 and ::1 only`, ` on every address (0.0.0.0)`; nothing where no address is told.
+    /// ` on 127.0.0.1 and ::1 only`, ` on every address (0.0.0.0)`; empty without a known address.
     pub(super) fn places(&self) -> String {
         if !self.wildcards.is_empty() {
             let wildcards = self.wildcards.iter().map(ToString::to_string);
@@ -95,7 +95,7 @@ impl Group {
     }
 }
 
-/// The address that stands for every one of the versions of IP that a socket speaks.
+/// The wildcard address for the IP versions that a socket uses.
 fn wildcard(socket: &Socket, ip: IpAddr) -> &'static str {
     match (ip, socket.takes_ipv4_too()) {
         (IpAddr::V4(_), _) => "0.0.0.0",
@@ -104,7 +104,7 @@ fn wildcard(socket: &Socket, ip: IpAddr) -> &'static str {
     }
 }
 
-/// Who holds a socket: `nginx[812] and nginx[813]`
+/// The holders of a socket: `nginx[812] and nginx[813]`
 pub(in crate::mode) fn holder(row: &Row<'_>) -> String {
     listed(Holder::of(row).iter().map(Holder::to_string))
 }
@@ -120,7 +120,7 @@ pub(super) fn listed(names: impl Iterator<Item = String>) -> String {
     enumeration(&names, "and")
 }
 
-/// An end as people write it; `None` = there is nothing to write.
+/// An endpoint as text; `None` = nothing to write.
 pub(in crate::mode) fn end(end: &Endpoint) -> Option<String> {
     if !end.name.is_empty() {
         let port = end.port.map_or_else(String::new, |port| format!(":{port}"));

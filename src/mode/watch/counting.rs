@@ -1,4 +1,4 @@
-//! Counts the sockets of a query again and again, for a screen.
+//! Repeated counts of a query's sockets, for a view.
 
 use std::time::Instant;
 
@@ -24,7 +24,6 @@ pub(super) struct Counting {
 }
 
 impl Counting {
-    /// Has not counted yet.
     pub(super) fn new(mut query: Query) -> Result<Self, Error> {
         if query.layout.counted == Counted::Whole {
             query.layout.counted = Counted::Compared;
@@ -39,7 +38,7 @@ impl Counting {
         })
     }
 
-    /// One round, for so many columns and lines.
+    /// Reads one round, for this many columns and lines.
     pub(super) fn round(
         &mut self,
         screen: Option<[u16; 2]>,

@@ -1,4 +1,4 @@
-//! What the program lends a view, a screen; and what a view waits for, whichever thread it comes from.
+//! Events of a view from all threads, and the terminal it uses.
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -15,7 +15,7 @@ use crate::model::{ChangedRow, Summary};
 use crate::query::Query;
 use crate::render::view::Input;
 
-/// A terminal that is taken for a view, and given back as it was when this is dropped.
+/// A terminal in use by a view; restored when dropped.
 pub trait Console {
     /// Columns and lines.
     fn size(&self) -> [u16; 2];
@@ -24,57 +24,57 @@ pub trait Console {
     ///
     /// # Errors
     ///
-    /// When that fails: the terminal is gone.
+    /// If the terminal is gone.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Is hung up when the terminal is gone.
+    /// The descriptor, which hangs up when the terminal is gone.
     fn output(&self) -> BorrowedFd<'_>;
 }
 
-/// Takes the terminal, and tells what is done there from then on. True if keys can be read.
+/// Opens the terminal, and sends its input from then on. True if keys can be read.
 pub type OpenConsole = fn(EventSender) -> io::Result<(Box<dyn Console>, bool)>;
 
-/// What a round is to be about.
+/// The query of the next round.
 pub(super) enum Question {
     /// The same query as before.
     Again,
-    /// Another query, from now on.
+    /// Another query from now on.
     Other(Box<Query>),
-    /// Another one, beside it.
+    /// Another query, once, shown in place of the list.
     Aside(Arc<Query>),
 }
 
 pub(super) struct Round {
-    /// True if it is the answer to [`Question::Aside`].
+    /// True if it answers [`Question::Aside`].
     pub(super) is_aside: bool,
-    /// When it began, for people.
+    /// The time of day when it began.
     pub(super) time: Timestamp,
     pub(super) begun: Instant,
     pub(super) ended: Instant,
-    /// The rows in the order of the kernel, those that are gone as well.
+    /// The rows in the kernel's order, including those that are gone.
     pub(super) rows: Vec<ChangedRow>,
-    /// The counts as text, where sockets are counted.
+    /// The counts as text, if sockets are counted.
     pub(super) counts: Option<String>,
     pub(super) verdict: Verdict,
-    /// What is to be known of it.
+    /// Its summary.
     pub(super) summary: Summary,
 }
 
 pub(super) enum Event {
     Input(Input),
     Round(Result<Round, Error>),
-    /// Part of a message, for the time after the view.
+    /// Part of a message, written after the view ends.
     Message(Vec<u8>),
 }
 
-/// Tells a view what happens.
+/// Sends events to a view.
 #[derive(Clone)]
 pub struct EventSender {
     events: Sender<Event>,
     waker: Arc<UnixStream>,
 }
 
-/// Events that were sent and not received yet.
+/// Receives events.
 pub(super) struct Events {
     events: Receiver<Event>,
     wake: UnixStream,
@@ -93,7 +93,7 @@ pub(super) fn channel() -> io::Result<(EventSender, Events)> {
 }
 
 impl EventSender {
-    /// Tells what a person did; `false` = nobody listens any more.
+    /// Sends user input; `false` = the view has ended.
     pub fn input(&self, input: Input) -> bool {
         self.send(Event::Input(input))
     }
@@ -122,7 +122,7 @@ impl Events {
 }
 
 impl AsFd for Events {
-    /// Can be read when there are some.
+    /// Readable when there are events.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.wake.as_fd()
     }

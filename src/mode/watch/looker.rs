@@ -1,4 +1,4 @@
-//! Looks at the sockets of a query again and again, and knows what became of each.
+//! Reads the sockets of a query in rounds, and tracks their changes.
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -31,7 +31,6 @@ pub(super) struct Looker {
 }
 
 impl Looker {
-    /// Has not looked yet.
     pub(super) fn new(query: Query, open: Open<'_>) -> Result<Self, Error> {
         let (mut source, tables) = open(&query, &Recorder::default())?;
         let matcher = matching(&query, source.as_mut())?;
@@ -47,7 +46,7 @@ impl Looker {
         })
     }
 
-    /// One round. What is missing from it is in the summary.
+    /// Reads one round. Its gaps are in the summary.
     pub(super) fn look(&mut self, messages: &mut Messages<'_>) -> Result<Summary, Error> {
         self.matcher.next_listing();
         let mut listing = Listing::new(&self.query, &mut self.matcher, Output::Nothing);
@@ -70,7 +69,7 @@ impl Looker {
         Ok(summary)
     }
 
-    /// One round with its rows; aside, without those that are gone.
+    /// Reads one round with its rows; aside, without those that are gone.
     fn round(&mut self, is_aside: bool, messages: &mut Messages<'_>) -> Result<Round, Error> {
         let (time, begun) = (Timestamp::now(), Instant::now());
         let summary = self.look(messages)?;
@@ -90,7 +89,7 @@ impl Looker {
         })
     }
 
-    /// Such rows of the last round in the order of the kernel, those that are gone where they were.
+    /// The wanted rows of the last round in the kernel's order; those that are gone keep their position.
     pub(super) fn rows(&self, wanted: impl Fn(&ChangedRow) -> bool) -> Vec<ChangedRow> {
         let tracked = self.tables.iter();
         tracked
@@ -99,7 +98,7 @@ impl Looker {
     }
 }
 
-/// What looks at the sockets of a query.
+/// Reads the sockets of a query, as rows or counts.
 enum Looking {
     Rows(Box<Looker>),
     Counts(Box<Counting>),
@@ -114,8 +113,7 @@ impl Looking {
     }
 }
 
-/// Looks as often as it is asked to, each time for a screen of so many columns and lines. Ends when nobody listens
-/// any more.
+/// Reads a round for each request, sized for the screen. Ends when the view has ended.
 pub(super) fn look(
     query: Query,
     questions: &Receiver<(Question, Option<[u16; 2]>)>,
@@ -153,7 +151,7 @@ pub(super) fn look(
     Ok(())
 }
 
-/// Reads a table once. True if another look is needed.
+/// Reads a table once. True if another read is needed.
 fn read(
     listing: &mut Listing<'_>,
     table: Table,
@@ -161,7 +159,7 @@ fn read(
     messages: &mut Messages<'_>,
 ) -> Result<bool, Error> {
     let gaps = listing.summary.diagnostics.gaps;
-    // The table always wants more.
+    // A tracked table never has enough.
     let _ = listing.read(table, source, messages)?;
     let is_whole = listing.summary.diagnostics.gaps == gaps;
     let tracked = listing.tracked();

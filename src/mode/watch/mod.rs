@@ -1,4 +1,4 @@
-//! `-c`: a listing again and again. Rounds are written one after another, or seen on a terminal:
+//! `-c`: watch mode. Rounds are written one after another, or shown in a view on a terminal:
 //!
 //! ```text
 //! keys -> Event -> Session -> Page -> screen
@@ -31,45 +31,45 @@ pub use event::{Console, EventSender, OpenConsole};
 pub(super) use rounds::{Pace, Rounds};
 pub use session::Ending;
 
-/// A listing that is repeated.
+/// A repeated listing.
 #[derive(Debug)]
 pub struct Repeating {
-    /// What is listed, and how it is shown.
+    /// The sockets to list, and their format.
     pub query: Query,
-    /// Rounds begin so far apart.
+    /// The interval between rounds.
     pub every: Duration,
-    /// How it is looked at; `None` = it is written.
+    /// The view; `None` = rounds are written.
     pub viewing: Option<Viewing>,
-    /// Where it is written to, if that is known.
+    /// Opens standard output, if known.
     pub output: Option<OpenOutput>,
 }
 
 /// A view on a terminal.
 pub struct Viewing {
-    /// Takes the terminal.
+    /// Opens the terminal.
     pub open: OpenConsole,
-    /// Where the time of day is told.
+    /// The time zone.
     pub zone: TimeZone,
     /// The filter of the query, as text.
     pub filter: String,
-    /// The key `K` ends the listed sockets; `None` = there is no such key.
+    /// Settings of the key `K`, which destroys the listed sockets; `None` = no such key.
     pub ending: Option<Ending>,
-    /// What another filter makes of the query.
+    /// Builds the query with another filter.
     pub refilter: Box<Refilter>,
 }
 
-/// What a query with another filter is for.
+/// The purpose of a query with another filter.
 #[derive(Debug, Clone, Copy)]
 pub enum Purpose {
-    /// The list that was asked for.
+    /// The requested list.
     List,
-    /// Groups of its sockets, by this field.
+    /// Groups of its sockets by this field.
     Groups(&'static str),
-    /// All about sockets, in any state.
+    /// All details of sockets, in any state.
     Details,
 }
 
-/// Makes the query of the same command line with another filter.
+/// Builds the query of the same command line with another filter.
 pub type Refilter = dyn Fn(&str, Purpose) -> Result<Query, Error>;
 
 impl fmt::Debug for Viewing {
@@ -78,11 +78,11 @@ impl fmt::Debug for Viewing {
     }
 }
 
-/// Lists again and again until a signal ends it.
+/// Lists repeatedly until a signal arrives.
 ///
 /// # Errors
 ///
-/// When nothing can be listed at all, or the output cannot be written.
+/// If nothing can be listed, or the output cannot be written.
 pub fn watch(
     repeating: Repeating,
     envelope: &Envelope,

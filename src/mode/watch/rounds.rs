@@ -1,4 +1,4 @@
-//! Rounds, one after another, and what is written in each: the whole listing, or what changed.
+//! Rounds written one after another: whole listings, or changes.
 
 use std::io::Write;
 use std::os::fd::BorrowedFd;
@@ -23,12 +23,12 @@ use crate::source::Recorder;
 pub(in crate::mode) struct Rounds<'r> {
     pub(in crate::mode) clock: &'r dyn Clock,
     pub(in crate::mode) pace: Pace,
-    /// The standard output: whoever reads it may leave.
+    /// Standard output, whose reader may close it.
     pub(in crate::mode) output: Option<BorrowedFd<'r>>,
 }
 
 impl Rounds<'_> {
-    /// Repeats a round until a signal comes.
+    /// Repeats a round until a signal arrives.
     fn run(
         mut self,
         messages: &mut Messages<'_>,
@@ -44,7 +44,7 @@ impl Rounds<'_> {
         Ok(verdict)
     }
 
-    /// Lists, or counts, in every round, each time with nothing kept of the round before.
+    /// Lists or counts in every round, independently of the round before.
     pub(in crate::mode) fn listings(
         self,
         query: &Query,
@@ -69,8 +69,8 @@ impl Rounds<'_> {
         })
     }
 
-    /// Writes every socket in the first round, and then what changed, or transferred bytes if there are rates: first
-    /// those that are gone, for others may have taken their ends.
+    /// Writes every socket in the first round, then changes, and transferring sockets if there are rates.
+    /// Sockets that are gone come first, because others may have their ends now.
     pub(in crate::mode) fn changes(
         self,
         query: Query,
@@ -111,7 +111,7 @@ impl Rounds<'_> {
     }
 }
 
-/// Rounds begin so far apart; a pause is at least as long as the round before it.
+/// The interval between rounds; a pause is at least as long as the round before it.
 #[derive(Debug)]
 pub(in crate::mode) struct Pace {
     every: Duration,
@@ -120,13 +120,13 @@ pub(in crate::mode) struct Pace {
 }
 
 impl Pace {
-    /// The first round is due now.
+    /// The first round is due at once.
     pub(in crate::mode) const fn new(every: Duration, now: Instant) -> Self {
         let due = Some(now);
         Self { every, due }
     }
 
-    /// When the next round begins; `None` = beyond all time.
+    /// When the next round begins; `None` = never.
     pub(super) const fn due(&self) -> Option<Instant> {
         self.due
     }

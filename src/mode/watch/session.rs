@@ -1,5 +1,4 @@
-//! The view on a terminal: draws, answers keys, and asks for rounds when it is time to. These run on a thread
-//! of their own: keys are answered meanwhile.
+//! The view on a terminal: draws, answers keys, and requests rounds, which another thread reads meanwhile.
 
 mod aside;
 mod ending;
@@ -29,7 +28,7 @@ use crate::render::{Order, SortKey};
 use crate::track::wait;
 pub use ending::Ending;
 
-/// Shows a query until a key or a signal ends it. Messages are written when the terminal is given back.
+/// Shows a query until a key or a signal ends it. Messages are written after the terminal is restored.
 pub(super) fn view(
     query: Query,
     every: Duration,
@@ -63,49 +62,49 @@ pub(super) fn view(
     end.map(|_| session.verdict)
 }
 
-/// A listing on the screen: its part, its place, and the effect of keys.
+/// A listing on the screen, with its position and the effect of keys.
 struct Session {
     view: View,
-    /// What is shown of the last round.
+    /// The shown part of the last round.
     page: Page,
     refilter: Box<Refilter>,
     limit: Option<usize>,
-    /// What is listed.
+    /// The query of the list.
     query: Query,
-    /// How that is ended, if it may be.
+    /// Settings for destroying sockets, if allowed.
     ending: Option<Ending>,
-    /// True if the rows stay what they are: somebody is asked about them, or their results are shown.
+    /// True if the rows are frozen: during a question, or while results are shown.
     is_held: bool,
-    /// True if nothing is missing from the last round.
+    /// True if the last round was complete.
     is_whole: bool,
-    /// What is asked next.
+    /// The next questions.
     questions: VecDeque<String>,
-    /// The orders that a key goes through, and which it is.
+    /// The orders that a key cycles through, and the current one.
     orders: Vec<Order>,
     order: usize,
-    /// All of the last round, in the order of the kernel.
+    /// All rows of the last round, in the kernel's order.
     rows: Vec<ChangedRow>,
-    /// True if there was no round of this query yet, with which the next one could be compared.
+    /// True if this query has no round yet that the next could be compared with.
     is_first: bool,
-    /// The query of the lines shown instead of the list; the keys have none.
+    /// The query of the lines shown in place of the list; help has none.
     aside: Option<Arc<Query>>,
-    /// The text that was looked for last, and the row that was selected before.
+    /// The last search text, and the row selected before.
     found: (String, Option<usize>),
-    /// Asks for a round.
+    /// Requests a round.
     asked: Sender<(Question, Option<[u16; 2]>)>,
-    /// Rounds that were asked for and are not over.
+    /// Rounds requested and not finished.
     pending: usize,
     pace: Pace,
     open: OpenConsole,
     sender: EventSender,
-    /// Taken when there is something to show: what fails before is said as ever.
+    /// Opened when there is something to show; earlier errors are written as usual.
     console: Option<Box<dyn Console>>,
     messages: Vec<u8>,
     verdict: Verdict,
 }
 
 impl Session {
-    /// Of a query, which a filter may change. Has nothing to show.
+    /// A view of a query, whose filter may change. Nothing to show yet.
     fn new(
         query: &Query,
         every: Duration,
@@ -145,7 +144,7 @@ impl Session {
         }
     }
 
-    /// Shows what there is, and waits for what happens next. `Break` = a key ends it.
+    /// Draws, and waits for the next event. `Break` = a key ends the view.
     fn turn(&mut self, signals: &Signals, events: &Events) -> Result<ControlFlow<()>, Error> {
         let due = self
             .pace
@@ -158,7 +157,7 @@ impl Session {
             let frame = self.view.draw(&self.page, console.size());
             console.write(&frame).map_err(Error::Output)?;
         }
-        // A round that is under way ends by itself.
+        // A running round ends by itself.
         let due = due.filter(|_| self.pending == 0);
         let output = self.console.as_deref().map(Console::output);
         wait(&[events.as_fd(), signals.as_fd()], output, due)?;
@@ -176,9 +175,9 @@ impl Session {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Asks for a round; one that runs already is discarded.
+    /// Requests a round; a running one will be discarded.
     fn ask(&mut self, question: Question) {
-        // Where nobody hears it, an error is on its way.
+        // If nobody receives it, an error is on its way.
         let screen = self.console.as_deref().map(Console::size);
         let beside = 1 + u16::from(!self.page.filter.is_empty());
         let screen = screen.map(|[width, height]| [width, height.saturating_sub(beside)]);
@@ -186,7 +185,7 @@ impl Session {
         self.pending += 1;
     }
 
-    /// A round is over: it is shown, unless another one was asked for meanwhile.
+    /// Shows a finished round, unless another was requested meanwhile.
     fn take(&mut self, round: Round) -> Result<(), Error> {
         self.pending -= 1;
         if self.pending > 0 || self.is_held || round.is_aside != self.aside.is_some() {
@@ -265,7 +264,7 @@ impl Session {
                 .then(order)
         });
         page.rows.truncate(self.limit.unwrap_or(usize::MAX));
-        // It goes with its socket.
+        // The selection follows its socket.
         let is_it = |row: &ChangedRow| {
             selected
                 .as_ref()
@@ -275,7 +274,7 @@ impl Session {
         self.view.select(place.or(self.view.selected()));
     }
 
-    /// Does what a key asks for. `Break` = it ends the view.
+    /// Handles a key. `Break` = it ends the view.
     fn key(&mut self, input: Input) -> ControlFlow<()> {
         match (input, &mut self.page.prompt) {
             (Input::Redraw, _) => self.view.key(input),
@@ -307,7 +306,7 @@ impl Session {
         ControlFlow::Continue(())
     }
 
-    /// A key that is about the list.
+    /// Handles a key for the list.
     fn list_key(&mut self, input: Input) -> ControlFlow<()> {
         let page = &mut self.page;
         match input {
@@ -342,7 +341,7 @@ impl Session {
         self.page.prompt = Some(Prompt::new(Asked::Filter, &self.page.filter));
     }
 
-    /// Writes the text that is looked for, and finds it meanwhile.
+    /// Edits the search text, and searches at once.
     fn write_text(&mut self, input: Input) {
         let Some(prompt) = &mut self.page.prompt else {
             return;
@@ -362,7 +361,7 @@ impl Session {
         }
     }
 
-    /// Selects a row with the text that is looked for.
+    /// Selects a row with the search text.
     fn find(&mut self, find: Find) {
         let text = &self.found.0;
         let is_found = text.is_empty() || self.view.find(&self.page, text, find);
@@ -373,7 +372,7 @@ impl Session {
         }
     }
 
-    /// Takes the filter that was written; one that is wrong goes on being written.
+    /// Applies the filter that was typed; an invalid one can be edited further.
     fn apply(&mut self) {
         let Some(prompt) = &mut self.page.prompt else {
             return;
@@ -396,8 +395,7 @@ impl Session {
     }
 }
 
-/// The orders that the rows of a query can have: the one that was asked for, that of the kernel, and by
-/// each column, queues from the largest on.
+/// The orders of a query's rows: the requested one, the kernel's, and by each column; queues descending.
 fn orders(query: &Query) -> Vec<Order> {
     let mut orders = vec![query.order.clone()];
     let columns = query.layout.columns.iter();

@@ -1,4 +1,4 @@
-//! Which checks hang on a step that is not told.
+//! Tests of checks that depend on unreported changes.
 
 use super::may_miss;
 use crate::filter::{Expr, Test};

@@ -1,4 +1,4 @@
-//! Listeners that do not accept, or did not.
+//! Tests of listeners that do not accept, or did not.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn past_overflow_of_an_accept_queue_is_told_by_the_drops_of_the_listener() {
         kinds(&[dropping(100, 0)], &limits),
         [("accept_overflow", WARNING)]
     );
-    // Other reasons to drop, and a queue that is full now, which is another finding.
+    // Drops for other reasons, and a full queue, which is another finding.
     assert_eq!(
         kinds(&[dropping(9, 0)], &machine(&[("overflows", &[0])])),
         []
@@ -30,7 +30,7 @@ fn past_overflow_of_an_accept_queue_is_told_by_the_drops_of_the_listener() {
         kinds(&[dropping(9, 4)], &limits),
         [("accept_queue", CRITICAL)]
     );
-    // What TCP_DEFER_ACCEPT drops as it should.
+    // Drops that TCP_DEFER_ACCEPT intends.
     let deferred = machine(&[("overflows", &[12, 9])]);
     let untold = [("accept_overflow", Severity::Info, 1)];
     assert_eq!(not_checked(&[dropping(9, 0)], &deferred), untold, "or not");
@@ -44,7 +44,7 @@ fn past_overflow_of_an_accept_queue_is_told_by_the_drops_of_the_listener() {
     assert_eq!(not_checked(&[dropping(130, 0)], &many), untold);
     let none = machine(&[("overflows", &[0, 5_000])]);
     assert_eq!(not_checked(&[dropping(130, 0)], &none), []);
-    // Some are handshakes for sure, and so many may be that it were a warning.
+    // Some are certainly handshakes, and possibly enough for a warning.
     let some = machine(&[("overflows", &[120, 100])]);
     let (findings, _) = look_for(&[dropping(130, 0)], &some, |_| ());
     assert_eq!(findings.found[0].severity, Severity::Info);
@@ -105,7 +105,7 @@ fn process_without_a_descriptor_left_is_told_where_connections_wait() {
     assert!(findings[0].text.starts_with(told), "{findings:?}");
 }
 
-/// Further processes than those that hold all listeners here, by pid and inodes.
+/// Pids and inodes of processes besides those that hold all listeners here.
 type Others<'o> = &'o [(u32, &'o [u64])];
 
 #[test]
@@ -116,7 +116,7 @@ fn listener_of_several_processes_is_stuck_where_none_has_a_descriptor_left() {
             (s.inode, s.recv_queue, s.send_queue) = (Some(inode), Some(waiting), Some(4_096));
         })
     };
-    // So many descriptors are open of each process; of others it is not told.
+    // Open descriptors of each process; unknown for others.
     let told = |listeners: &[Socket], open: &[(u32, u64)], others: Others| {
         let mut kernel = FakeKernel::default();
         for (pid, open) in open {
@@ -149,7 +149,7 @@ fn listener_of_several_processes_is_stuck_where_none_has_a_descriptor_left() {
     let text = "api[812], worker[814] cannot accept: all 256 or 1024 descriptors that RLIMIT_NOFILE allows \
                 are open, with 5 connections waiting at 10.0.0.1:7. Close unused";
     assert!(found[0].3.starts_with(text), "{found:?}");
-    // One of the two, whichever it is, is named, and the other as well.
+    // Either is named, and so is the other.
     for (open, full, free) in [
         ([(812, 1_024), (814, 9)], "api[812]", "worker[814]"),
         ([(812, 9), (814, 256)], "worker[814]", "api[812]"),
@@ -164,7 +164,7 @@ fn listener_of_several_processes_is_stuck_where_none_has_a_descriptor_left() {
             "{found:?}"
         );
     }
-    // What cannot be told of the other makes it graver, or not.
+    // The unknown state of the other may make it more severe.
     let (found, untold) = told(&[at(7, 5)], &[(812, 1_024)], others);
     assert_eq!(
         (found.len(), found[0].0, untold),
@@ -176,7 +176,7 @@ fn listener_of_several_processes_is_stuck_where_none_has_a_descriptor_left() {
     );
     let (found, untold) = told(&[at(7, 5)], &[(812, 9)], others);
     assert_eq!((found, untold), (vec![], vec![(WARNING, 1)]));
-    // Those of the same processes are one finding, and others are not among them.
+    // Listeners of the same processes are one finding; others are excluded.
     let listeners = [at(7, 5), at(80, 1), at(81, 2), at(82, 0)];
     let open = [(812, 1_024), (814, 9)];
     let (found, untold) = told(&listeners, &open, others);

@@ -1,4 +1,4 @@
-//! Listeners, and what waits for them.
+//! Tests of listeners and the connections that wait for them.
 
 use super::*;
 
@@ -93,7 +93,7 @@ fn one_port_at_every_address_and_at_loopback_is_told() {
     }
 }
 
-/// The time it takes does not grow with the square of the listeners.
+/// The time is not quadratic in the number of listeners.
 #[test]
 fn many_ports_of_many_listeners_are_told_apart() {
     let listener = |number: u32| {

@@ -1,14 +1,14 @@
-//! Sockets that processes hold and no table has.
+//! Tests of sockets that processes hold and no table lists.
 
 use super::*;
 
-/// A process that holds sockets of these inodes, all of one protocol, and `used` sockets in the namespace
-/// of which 5 are in tables.
+/// A process that holds sockets with these inodes, all of one protocol. Of the `used` sockets in the
+/// namespace, 5 are in tables.
 fn leak(count: u64, protocol: &str, used: u64) -> (Vec<Finding>, usize) {
     leak_beside(count, protocol, used, 0)
 }
 
-/// As many of these sockets are in tables of another namespace.
+/// Likewise, with `elsewhere` of these sockets in tables of another namespace.
 fn leak_beside(count: u64, protocol: &str, used: u64, elsewhere: u64) -> (Vec<Finding>, usize) {
     let inodes: Vec<u64> = (1_000..1_000 + count).collect();
     let mut kernel = FakeKernel::default();
@@ -52,9 +52,9 @@ fn sockets_in_no_table_are_counted_by_process() {
     assert_eq!(leak_beside(40, "TCP", 45, 19).0[0].count, 20);
 }
 
-/// In how many sockets a process that cannot be read may have lost TCP sockets, where `used` sockets are in the
-/// namespace, 5 of TCP in tables, and `alloc` of TCP on the machine. Another process has 30 UDP sockets in
-/// no table; these are listed.
+/// The number of possibly lost TCP sockets of a process that cannot be read. The namespace has `used`
+/// sockets, 5 of TCP in tables; the machine has `alloc` of TCP. Another process has 30 UDP sockets in no
+/// table; these are listed.
 fn may_be_lost([used, alloc]: [u64; 2], tables: Option<Family>, listed: &[Socket]) -> u64 {
     let mut kernel = FakeKernel::default();
     let mut file = |name: &str, text: String| kernel.files.insert(name.to_owned(), text);
@@ -85,7 +85,7 @@ fn sockets_that_are_of_others_or_listed_are_none_that_unreadable_processes_lost(
     assert_eq!(may_be_lost([61, 25], None, &[]), 0, "19 of any protocol");
     assert_eq!(may_be_lost([99, 25], None, &[]), 20, "20 of TCP");
     assert_eq!(may_be_lost([99, 24], None, &[]), 0, "19 of TCP");
-    // Sockets that are bound are in no table of the kernel's, and listed.
+    // Bound sockets are in no kernel table, but listed.
     let bound = vec![tcp(State::Bound); 20];
     assert_eq!(may_be_lost([99, 44], None, &bound), 0);
     assert_eq!(may_be_lost([99, 45], None, &bound), 20);

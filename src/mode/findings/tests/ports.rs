@@ -1,8 +1,8 @@
-//! Ports that the kernel cannot choose.
+//! Tests of ports that the kernel cannot choose.
 
 use super::*;
 
-/// A kernel that chooses from 40 ports, these of them reserved.
+/// A kernel with 40 ephemeral ports, of which these are reserved.
 fn forty_ports(reserved: &str) -> FakeKernel {
     let mut kernel = machine(&[
         ("ipv4/ip_local_port_range", &[60000, 60039]),
@@ -14,7 +14,7 @@ fn forty_ports(reserved: &str) -> FakeKernel {
     kernel
 }
 
-/// Sockets in this state at so many ports, from the first one on that is given.
+/// `count` sockets in this state at consecutive ports.
 fn at_ports(state: State, first: u32, count: u32) -> Vec<Socket> {
     let ports = first..first + count;
     let at = |port| with(tcp(state), |s| s.local.port = Some(port));
@@ -43,7 +43,7 @@ fn ports_towards_one_destination_run_out_in_whatever_state() {
     }
     let mut used = at_ports(State::TimeWait, 60000, 20);
     used.extend(at_ports(State::Established, 60020, 10));
-    // One of a twentieth to elsewhere, and a listener outside of the range, change nothing.
+    // One more to another destination, and a listener outside the range, change nothing.
     used.push(with(tcp(State::Established), |s| {
         s.local.port = Some(60039);
     }));
@@ -75,7 +75,7 @@ fn ports_that_are_bound_are_taken_for_every_destination() {
         findings[0].text.starts_with("30 of the 40 ports"),
         "{findings:?}"
     );
-    // Where most are bound, there is one finding, not one for each destination.
+    // If most are bound, there is one finding, not one for each destination.
     let mut used = at_ports(State::Bound, 60000, 36);
     used.extend(at_ports(State::Established, 60036, 4));
     for (number, socket) in used.iter_mut().enumerate() {
@@ -105,7 +105,7 @@ fn ports_bound_before_connect_are_taken_whatever_the_destination() {
     };
     assert_eq!(kinds(&used(29), &limits), []);
     assert_eq!(kinds(&used(30), &limits), [("ephemeral_ports", WARNING)]);
-    // The kernel chooses a port again for another destination.
+    // The kernel reuses a port for another destination.
     let mut shared = used(29);
     shared.extend(
         shared
@@ -144,7 +144,7 @@ fn port_in_time_wait_that_the_kernel_chooses_again_is_not_taken_for_connect() {
     };
     let mut limits = forty_ports("");
     let (findings, _) = search(&at_loopback(), &limits);
-    // bind has none left all the same.
+    // bind has no port left all the same.
     assert_eq!((findings.len(), findings[0].count), (1, 40), "{findings:?}");
     assert!(findings[0].text.contains("bind to port 0"), "{findings:?}");
     let mut set = |key: &str, value: &str| {
@@ -198,7 +198,7 @@ fn ports_of_several_addresses_are_not_added_up() {
         told.collect::<Vec<_>>()
     };
     let of = |own: &str, count| (own.to_owned(), count);
-    // Each address has ports left. What asks for every address has none of any.
+    // Each address has ports left; a socket for every address has none.
     let every_ipv4 = [of(" and src 0.0.0.0/0", 40)];
     assert_eq!(told(&[("127.0.0.2", 20), ("127.0.0.3", 20)]), every_ipv4);
     assert_eq!(told(&[("127.0.0.2", 14), ("127.0.0.3", 15)]), []);
@@ -207,7 +207,7 @@ fn ports_of_several_addresses_are_not_added_up() {
     let most = [of("", 40), of(" and src 0.0.0.0/0", 32)];
     let places = [("127.0.0.2", 16), ("127.0.0.3", 16), ("::1", 8)];
     assert_eq!(told(&places), most);
-    // At every address is there too, and `::` takes IPv4.
+    // A socket at every address counts too, and `::` includes IPv4.
     for any in ["0.0.0.0", "::"] {
         let mut found = at(&[("127.0.0.2", 16), ("127.0.0.3", 4), (any, 20)]);
         assert_eq!((found.len(), found[0].count), (2, 40), "{found:?}");

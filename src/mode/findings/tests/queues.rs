@@ -1,4 +1,4 @@
-//! Queues that nobody empties.
+//! Tests of queues that are not emptied.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What a key shows in the place of the list: keys, groups, or all about a socket.
+//! Lines shown in place of the list: keys, groups, or the details of a socket.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::model::{Change, ChangedRow, Endpoint, Socket, Summary};
 use crate::render::view::Aside;
 use crate::render::{Envelope, Grouped, Repetition, Sink as _};
 
-/// What the key `g` groups by, one after the other.
+/// The fields that the key `g` groups by, in order.
 const GROUPS: [&str; 3] = ["process", "peer_address", "state"];
 
 impl Session {
@@ -23,7 +23,7 @@ impl Session {
         (self.page.aside, self.aside) = (None, None);
     }
 
-    /// Groups by the first field, or by the next one; after the last, the list is shown again.
+    /// Groups by the first field, or the next one; after the last, shows the list again.
     pub(super) fn next_groups(&mut self) {
         let shown = match &self.page.aside {
             Some(Aside::Groups { by, .. }) => GROUPS.iter().position(|known| known == by),
@@ -40,7 +40,7 @@ impl Session {
         self.ask_aside(aside, &filter, Purpose::Groups(by));
     }
 
-    /// All about the selected socket.
+    /// Shows all details of the selected socket.
     pub(super) fn show_socket(&mut self) {
         let Some(row) = self.page.rows.get(self.view.current()) else {
             return;
@@ -55,7 +55,7 @@ impl Session {
         self.ask_aside(aside, &filter, Purpose::Details);
     }
 
-    /// Shows what is known, and asks for the rest.
+    /// Shows what is known, and requests the rest.
     fn ask_aside(&mut self, aside: Aside, filter: &str, purpose: Purpose) {
         if self.is_held {
             return;
@@ -71,7 +71,7 @@ impl Session {
         }
     }
 
-    /// Takes the rows that were asked for.
+    /// Shows the requested rows.
     pub(super) fn take_aside(&mut self, rows: Vec<ChangedRow>) {
         let Some(query) = &self.aside else { return };
         match &mut self.page.aside {
@@ -116,7 +116,7 @@ impl Session {
     }
 }
 
-/// The filter for a socket and the one at its other end.
+/// The filter for a socket and its peer.
 fn with_its_ends(socket: &Socket) -> String {
     let ends = match (socket.local.port, socket.peer.port, socket.inode) {
         (Some(local), Some(peer), _) => format!(
@@ -132,7 +132,7 @@ fn with_its_ends(socket: &Socket) -> String {
     format!("protocol = {} and ({ends})", socket.protocol)
 }
 
-/// Is it the other end?
+/// True if it is the other end.
 fn is_peer(socket: &Socket, other: &Socket) -> bool {
     let ends = |a: &Endpoint| (a.ip, a.port);
     match socket.peer_inode {

@@ -1,4 +1,4 @@
-//! `-K` in a view: a key ends what is listed, after a question.
+//! `-K` in a view: a key destroys the listed sockets, after a question.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,17 +12,17 @@ use crate::model::{Change, ChangedRow, OwnedRow, Summary};
 use crate::render::view::Input;
 use crate::text::enumeration;
 
-/// What is listed may be ended.
+/// Settings for destroying the listed sockets.
 #[derive(Debug, Clone, Copy)]
 pub struct Ending {
-    /// Without a filter, too.
+    /// True if allowed without a filter.
     pub is_all: bool,
-    /// The connection of the `ssh` session that this runs in: its own end and the peer's.
+    /// The connection of the current `ssh` session: local endpoint and peer.
     pub ssh: Option<[SocketAddr; 2]>,
 }
 
 impl Session {
-    /// Asks whether to end the listed sockets, or says why not. The rows do not change until the answer.
+    /// Asks whether to destroy the listed sockets, or says why not. Rows are frozen until the answer.
     pub(super) fn ask_to_end(&mut self) {
         let Some(ending) = self.ending.filter(|_| !self.is_held) else {
             return;
@@ -43,7 +43,7 @@ impl Session {
         self.page.notice = Some(format!("nothing is ended: {why_not}"));
     }
 
-    /// Everything but a yes is a no.
+    /// Destroys them only on a yes.
     pub(super) fn answer(&mut self, input: Input) {
         if !matches!(input, Input::Char('y' | 'Y')) {
             self.page.notice = Some("nothing is ended".to_owned());
@@ -56,7 +56,7 @@ impl Session {
         }
     }
 
-    /// Ends what is listed, and shows what became of each until a key says to go on.
+    /// Destroys the listed sockets, and shows each result until a key is pressed.
     fn end(&mut self) {
         let mut found = Found {
             rows: self.listed(),
