@@ -1,4 +1,4 @@
-//! The cgroup that a process is in.
+//! The cgroup of a process.
 
 use std::path::Path;
 
@@ -8,22 +8,22 @@ use super::path::Meaning;
 use crate::procfs::characters::{bytes, characters};
 use crate::procfs::file::read_path;
 
-/// More than the lines of all hierarchies have.
+/// More than the lines of all hierarchies.
 pub(super) const SHORT: usize = 64 * 1024;
 
-/// The path of its cgroup; `None` = it cannot be told.
+/// The cgroup path of a process; `None` if unknown.
 pub(super) fn cgroup_of(proc: &Path, pid: u32) -> Option<Vec<u8>> {
     chosen(&read_path(&proc.join(format!("{pid}/cgroup")), SHORT).ok()?)
 }
 
-/// The path that counts of `/proc/PID/cgroup`: that of cgroup2, or of the hierarchy of systemd where that goes on from
-/// there, as in a container whose systemd uses it; where there is none, of the hierarchies before it the one that names a
-/// container, else that of systemd.
+/// The relevant path in `/proc/PID/cgroup`: that of cgroup2, or the one of systemd's hierarchy if it continues below
+/// that, as in a container whose systemd uses it. Without cgroup2, the first path that names a container, else that
+/// of systemd's hierarchy.
 pub(super) fn chosen(lines: &[u8]) -> Option<Vec<u8>> {
     let ProcessCGroups(lines) = ProcessCGroups::from_buf_read(characters(lines).as_bytes()).ok()?;
     let path = |line: &ProcessCGroup| {
         let path = bytes(&line.pathname);
-        // So the kernel marks one that was removed.
+        // The kernel marks a removed cgroup so.
         path.strip_suffix(b" (deleted)")
             .map(<[u8]>::to_vec)
             .unwrap_or(path)

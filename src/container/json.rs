@@ -1,9 +1,9 @@
-//! JSON, where it is built in.
+//! Parses JSON, if built with it.
 
 #[cfg(feature = "containers")]
 pub(super) use serde_json::Value;
 
-/// The value that a text is.
+/// Parses a text.
 #[cfg(feature = "containers")]
 pub(super) fn parsed(text: &[u8]) -> Option<Value> {
     serde_json::from_slice(text).ok()
@@ -12,7 +12,7 @@ pub(super) fn parsed(text: &[u8]) -> Option<Value> {
 #[cfg(not(feature = "containers"))]
 pub(super) use absent::{Value, parsed};
 
-/// No text is JSON: containers keep their ids for names.
+/// Without JSON, containers have their ids as names.
 #[cfg(not(feature = "containers"))]
 mod absent {
     #[derive(Debug)]

@@ -1,7 +1,7 @@
-//! In which container, pod and unit the processes of a socket run.
+//! Container, pod and unit of the processes of a socket.
 //!
-//! The kernel knows no containers: a process is in a cgroup, whose path engines write in ways of their own, and
-//! what a container is called stands in their files.
+//! The kernel does not know containers. A process is in a cgroup, whose path each engine forms in its own way; the
+//! names of containers are in the engines' files.
 
 mod holder;
 mod json;
@@ -25,24 +25,24 @@ use servants::PORT;
 use serving::{Serving, Standing};
 use state::State;
 
-/// More are not remembered while they come and go.
+/// Limit of paths kept while cgroups come and go.
 const MOST_PLACES: usize = 16_384;
 
-/// Finds places, and remembers them: each path is looked at once.
+/// Finds places and caches them by cgroup path.
 #[derive(Debug)]
 pub struct Containers {
     proc: PathBuf,
-    /// The files of the machine; `None` = the processes are not its own.
+    /// The machine's files; `None` if the processes are of another machine.
     state: Option<State>,
     serving: OnceCell<Serving>,
     networks: Networks,
     places: HashMap<Vec<u8>, Arc<Place>>,
-    /// True if what was read may be out of date for a path that has come.
+    /// True if cached files may be outdated for a new path.
     is_old: bool,
 }
 
 impl Containers {
-    /// Looks at processes below `proc`, and for names below `root`; `None` = there are none.
+    /// Reads processes below `proc`, and the files of engines below `root`; `None` = there are none.
     pub fn new(proc: PathBuf, root: Option<PathBuf>) -> Self {
         Self {
             proc,
@@ -54,15 +54,15 @@ impl Containers {
         }
     }
 
-    /// Everything found is out of date.
+    /// Forgets everything.
     #[must_use]
     pub fn forget(self) -> Self {
         let root = self.state.map(State::into_root);
         Self::new(self.proc, root)
     }
 
-    /// Where a process runs, by its `cgroup` and `status` in `/proc`: the latter tells whether it is one of the
-    /// machine itself, which may work for a container. `None` = it cannot be told.
+    /// Where a process runs, by its `cgroup` and `status` in `/proc`; `status` shows whether it is a process of the
+    /// machine itself, which may work for a container. `None` if unknown.
     pub fn of(&mut self, process: &Process, cgroup: &[u8], status: &[u8]) -> Option<Arc<Place>> {
         let place = self.at(&chosen(cgroup)?);
         if place.is_contained() {
@@ -75,19 +75,18 @@ impl Containers {
         Some(other.unwrap_or(place))
     }
 
-    /// Time has passed. What is known stays so; for a path that has come, everything is read anew.
+    /// Begins another batch: known paths stay, and for a new path all files are read again.
     pub fn next_batch(&mut self) {
         self.is_old = true;
     }
 
-    /// Where a process ran when the path of its cgroup was this one, whether it is still there or not; `None` = it
-    /// cannot be told.
+    /// Where a process ran when its cgroup had this path, even if it has left since; `None` if unknown.
     pub fn of_past(&mut self, process: &Process, path: Option<&[u8]>) -> Option<Arc<Place>> {
         let place = path.map(|path| self.at(path));
         if place.as_ref().is_some_and(|place| place.is_contained()) {
             return place;
         }
-        // One that is where it was may work for a container. Without cgroup2, where it is now is all there is.
+        // A process still there may work for a container. Without cgroup2, only its current place is known.
         let file = |name| {
             let path = self.proc.join(format!("{}/{name}", process.pid));
             read_path(&path, SHORT).ok()
@@ -101,7 +100,7 @@ impl Containers {
             .or(place)
     }
 
-    /// Where a process runs, whomever it works for; `None` = it cannot be told.
+    /// Where a process runs, regardless of the container that it works for; `None` if unknown.
     fn home(&mut self, pid: u32) -> Option<Arc<Place>> {
         let place = self.at(&cgroup_of(&self.proc, pid)?);
         if place.is_contained() {
@@ -111,8 +110,8 @@ impl Containers {
         Some(started.unwrap_or(place))
     }
 
-    /// The pod or container that a network namespace is, by a process in it, else its service; `None` = it runs in
-    /// neither, or it cannot be told.
+    /// The name of a network namespace after a process in it: its pod, container or service. `None` if it has none of
+    /// these, or it is unknown.
     pub fn name_of(&mut self, pid: u32, comm: &[u8]) -> Option<Box<[u8]>> {
         let mut place = self.home(pid)?;
         if comm == PORT {
@@ -124,7 +123,7 @@ impl Containers {
         contained.or(service).map(Into::into)
     }
 
-    /// True if a process runs in a container or pod with this name, or one whose id begins so.
+    /// True if a process runs in a container or pod with this name, or with an id that begins so.
     pub fn runs_in(&mut self, pid: u32, word: &[u8]) -> bool {
         let Some(place) = self.home(pid) else {
             return false;
@@ -132,20 +131,20 @@ impl Containers {
         let names = [Fact::Container, Fact::Pod];
         let has_name = names.iter().any(|name| place.get(*name) == Some(word));
         let id = place.get(Fact::ContainerId);
-        // One within it does not count.
+        // Nested containers do not count.
         let id = id.filter(|id| !id.contains(&b':'));
         has_name || id.is_some_and(|id| id.starts_with(word))
     }
 
-    /// What all processes of a network namespace have in common, if they are in containers or pods; nothing if none
-    /// is. `None` = some are, or it cannot be told.
+    /// The common place of all processes of a network namespace, if they are in containers or pods; empty if none is.
+    /// `None` if only some are, or it is unknown.
     pub fn in_network(&mut self, inode: u32) -> Option<Arc<Place>> {
         self.state.as_ref()?;
         let (common, is_whole) = self.in_network_as_seen(inode.into());
         common.filter(|_| is_whole)
     }
 
-    /// The same of those processes that are seen, and whether these are all.
+    /// As [`Self::in_network`], for the visible processes only, and whether these are all.
     pub fn in_network_as_seen(&mut self, inode: u64) -> (Option<Arc<Place>>, bool) {
         let mut networks = std::mem::take(&mut self.networks);
         let found = networks.common(inode, &self.proc.clone(), |pid| self.home(pid));
@@ -154,7 +153,7 @@ impl Containers {
         (found, is_whole)
     }
 
-    /// What the path of a cgroup stands for.
+    /// The place that a cgroup path stands for.
     pub fn at(&mut self, path: &[u8]) -> Arc<Place> {
         if let Some(known) = self.places.get(path) {
             return Arc::clone(known);
@@ -197,7 +196,7 @@ impl Containers {
             place.add(Fact::PodUid, Some(uid));
         }
         let outer = place.get(Fact::Container).map(Box::<[u8]>::from);
-        // What a container says of those within it is no more than that, and never another one of the machine.
+        // A nested container's path is only what the outer one claims; it never names another container of the machine.
         if let Some(inner) = &meaning.inner {
             place.nest(Fact::Container, Some(inner.short()));
             place.nest(Fact::Runtime, inner.runtime.name());
@@ -215,7 +214,7 @@ impl Containers {
         place
     }
 
-    /// What engines have written down.
+    /// The facts in the engines' files.
     fn named(&mut self, container: &Container, user: Option<u32>) -> Option<Place> {
         let state = self.state.as_mut()?;
         let serving = || self.serving.get_or_init(|| Serving::new(&self.proc));
@@ -249,7 +248,7 @@ impl Containers {
         }
     }
 
-    /// Finds a container whose path says nothing, if what runs it tells that it is one.
+    /// Finds a container whose path does not show it, in the data of its runtime.
     fn find_plain(&self, path: &[u8], meaning: &mut Meaning) {
         let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
         let unit = meaning.unit.as_deref();
@@ -269,7 +268,7 @@ impl Containers {
             meaning.container = Some(machine);
             meaning.container_unit = within.and_then(unit_within);
         } else if unit.is_none() && parts.len() >= 3 && !path.starts_with(b"/user.slice/") {
-            // Most paths have more in them than these two names, or less.
+            // Most paths have more or fewer parts than namespace and id.
             let task = self.serving().task(path);
             meaning.container = task.map(|task| Container::of(Runtime::Containerd, task));
         }

@@ -1,4 +1,4 @@
-//! The processes of network namespaces.
+//! Processes by network namespace.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,19 +12,19 @@ use crate::model::Place;
 use crate::procfs::fd::{is_kernel_thread, processes_in};
 use crate::procfs::file::read_path;
 
-/// What the processes of network namespaces have in common.
+/// The common places of the processes of each network namespace.
 #[derive(Debug, Default)]
 pub(super) struct Networks {
-    /// Those that live there; `None` = not looked yet.
+    /// The processes in each namespace; `None` = not read yet.
     processes: Option<HashMap<u64, Vec<u32>>>,
-    /// True if these are all of the machine.
+    /// True if these are all processes of the machine.
     pub(super) is_whole: bool,
     common: HashMap<u64, Option<Arc<Place>>>,
 }
 
 impl Networks {
-    /// What all processes there have in common, if they are in containers or pods; nothing if none is. What
-    /// listens for a container does not count.
+    /// The common place of all processes of a namespace, if they are in containers or pods; empty if none is. Processes
+    /// that listen for a container do not count.
     pub(super) fn common(
         &mut self,
         inode: u64,
@@ -38,7 +38,7 @@ impl Networks {
         let known = self.common.entry(inode).or_insert_with(|| {
             let mut places = Vec::new();
             for pid in processes.get(&inode)? {
-                // One that has ended has no place.
+                // A process that has ended has no place.
                 let place = home(*pid);
                 places.extend(place.filter(|place| place.is_contained() || !is_port(proc, *pid)));
             }
@@ -52,7 +52,7 @@ impl Networks {
         known.clone()
     }
 
-    /// Finds every process by its network namespace.
+    /// Groups all processes by network namespace.
     fn look(&mut self, proc: &Path) {
         let first = read_path(&proc.join("2/stat"), 1024);
         let pids = processes_in(proc);
@@ -61,7 +61,7 @@ impl Networks {
         for pid in pids.unwrap_or_default() {
             match stat(proc.join(format!("{pid}/ns/net"))) {
                 Ok(network) => known.entry(network.st_ino).or_default().push(pid),
-                // It has ended.
+                // The process has ended.
                 Err(Errno::NOENT | Errno::SRCH) => {}
                 Err(_) => self.is_whole = false,
             }

@@ -1,19 +1,19 @@
-//! What the path of a cgroup means.
+//! Parses cgroup paths.
 //!
-//! Only whole segments count, and of several containers the innermost. A unit is the one that systemd itself
-//! takes it for: the first segment below the slices. What lies deeper is the unit's or the container's own.
+//! Only whole segments count, and of nested containers the innermost. The unit is the one of systemd itself: the
+//! first segment below the slices. Deeper segments are of the unit or the container.
 
-/// Digits of an id that stand for a name.
+/// Digits of an id that serve as a name.
 const DIGITS: usize = 12;
 
-/// Who made a container, as far as its cgroup tells it.
+/// The runtime of a container, as far as its cgroup shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Runtime {
     Docker,
     Podman,
     Containerd,
     CriO,
-    /// That of a pod, which the path does not tell.
+    /// The runtime of a pod, which the path does not show.
     Kubernetes,
     Runc,
     Crun,
@@ -23,7 +23,7 @@ pub(super) enum Runtime {
 }
 
 impl Runtime {
-    /// What it is called, as far as it is known.
+    /// Its name, if known.
     pub(super) const fn name(self) -> Option<&'static str> {
         match self {
             Self::Docker => Some("docker"),
@@ -43,7 +43,7 @@ impl Runtime {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Container {
     pub(super) runtime: Runtime,
-    /// Of [`Runtime::Lxc`] and [`Runtime::Nspawn`], which have no ids, its name.
+    /// The name for [`Runtime::Lxc`] and [`Runtime::Nspawn`], which have no ids.
     pub(super) id: Box<[u8]>,
 }
 
@@ -53,7 +53,7 @@ impl Container {
         Self { runtime, id }
     }
 
-    /// What stands for a name: the first digits of an id, or all of what is none.
+    /// Stands for a name: the first digits of an id, or the whole of another text.
     pub(super) fn short(&self) -> &[u8] {
         let end = if is_id(&self.id) {
             DIGITS
@@ -63,29 +63,29 @@ impl Container {
         self.id.get(..end).unwrap_or_default()
     }
 
-    /// The whole id, where it has one.
+    /// The whole id, if it has one.
     pub(super) fn whole(&self) -> Option<&[u8]> {
         (!matches!(self.runtime, Runtime::Lxc | Runtime::Nspawn)).then_some(&self.id)
     }
 }
 
-/// What a path means.
+/// The meaning of a path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Meaning {
-    /// That of this machine.
+    /// The container of this machine.
     pub(super) container: Option<Container>,
-    /// The innermost of those within that, which the container says itself.
+    /// The innermost container nested in it, as the outer one claims.
     pub(super) inner: Option<Container>,
-    /// The UID of a pod, or the id of one of podman.
+    /// The UID of a pod, or the id of a podman pod.
     pub(super) pod: Option<String>,
-    /// That of a pod within the container.
+    /// The UID or id of a pod within the container.
     pub(super) inner_pod: Option<String>,
-    /// The unit of the machine's own systemd, or of that of a user. What an engine makes for one container is
-    /// that container, and no unit.
+    /// The unit of the machine's own systemd, or of a user's. A unit that an engine makes for a container is no unit
+    /// here.
     pub(super) unit: Option<Box<[u8]>>,
-    /// That of a systemd within the innermost container.
+    /// The unit of a systemd within the innermost container.
     pub(super) container_unit: Option<Box<[u8]>>,
-    /// The user in whose part of the tree it is.
+    /// The user whose part of the tree it is in.
     pub(super) user: Option<u32>,
 }
 
@@ -129,7 +129,7 @@ impl Meaning {
     }
 }
 
-/// What engines write before the id of a container, and whether only a scope is called so.
+/// Prefixes that engines write before a container's id, and whether only scopes have them.
 const PREFIXES: [(&[u8], Runtime, bool); 6] = [
     (b"docker-", Runtime::Docker, true),
     (b"libpod-payload-", Runtime::Podman, false),
@@ -139,7 +139,7 @@ const PREFIXES: [(&[u8], Runtime, bool); 6] = [
     (b"nerdctl-", Runtime::Containerd, true),
 ];
 
-/// The container that a segment stands for.
+/// The container of a segment.
 fn container(before: &[u8], part: &[u8], next: &[u8]) -> Option<Container> {
     let scope = part.strip_suffix(b".scope");
     let stem = scope.unwrap_or(part);
@@ -159,7 +159,7 @@ fn container(before: &[u8], part: &[u8], next: &[u8]) -> Option<Container> {
     if let Some(runtime) = known {
         return Some(Container::of(runtime, part));
     }
-    // `SLICE:cri-containerd:ID`: what the systemd driver writes where the other one is set up.
+    // `SLICE:cri-containerd:ID` is the systemd driver's notation, found where the other driver is configured.
     let mut colons = part.rsplitn(3, |byte| *byte == b':');
     if let (Some(id), Some(b"cri-containerd"), Some(_)) =
         (colons.next(), colons.next(), colons.next())
@@ -178,12 +178,12 @@ fn container(before: &[u8], part: &[u8], next: &[u8]) -> Option<Container> {
     let service = part.strip_suffix(b".service");
     let service = service.and_then(|stem| stem.strip_prefix(b"systemd-nspawn@"));
     let name = unescaped(machine.or(service)?);
-    // Those are processes of the machine itself, and a virtual machine is no container.
+    // A supervisor is a process of the machine itself, and a virtual machine is no container.
     let is_around = next == b"supervisor" || name.starts_with(b"qemu-");
     (!name.is_empty() && !is_around).then(|| Container::of(Runtime::Nspawn, &name))
 }
 
-/// 64 hexadecimal digits, as docker, podman and the engines of Kubernetes write them.
+/// True for 64 hexadecimal digits, the ids of docker, podman and the Kubernetes engines.
 pub(super) fn is_id(text: &[u8]) -> bool {
     text.len() == 64
         && text
@@ -211,7 +211,7 @@ fn pod(part: &[u8]) -> Option<String> {
     (matches!(uid.len(), 32 | 36) && uid.bytes().all(is_uid)).then_some(uid)
 }
 
-/// The id of a pod of podman, in whose cgroup its containers are: `ID`, or `machine-libpod_pod_ID.slice`.
+/// The id of a podman pod, whose cgroup has its containers: `ID`, or `machine-libpod_pod_ID.slice`.
 fn pod_of_podman(part: &[u8]) -> Option<String> {
     let text = str::from_utf8(part).ok()?;
     let slice = text.strip_suffix(".slice");
@@ -220,10 +220,10 @@ fn pod_of_podman(part: &[u8]) -> Option<String> {
     is_id(id.as_bytes()).then(|| id.to_owned())
 }
 
-/// The first segment below the slices; of the manager of a user, the first below its slices.
+/// The first segment below the slices; in a user manager, the first below its slices.
 fn unit<'p>(parts: &[&'p [u8]]) -> Option<&'p [u8]> {
     let is_slice = |part: &[u8]| part.ends_with(b".slice") || part.is_empty() || part == b"..";
-    // systemd writes `_` before what would be the name of a file of the kernel.
+    // systemd prefixes `_` if a name would collide with a kernel file.
     let name = |part: &'p [u8]| part.strip_prefix(b"_").unwrap_or(part);
     let mut below = parts.iter().copied().skip_while(|part| is_slice(part));
     let unit = below.next().map(name).filter(|part| is_unit(part))?;
@@ -235,14 +235,15 @@ fn unit<'p>(parts: &[&'p [u8]]) -> Option<&'p [u8]> {
     Some(inner.unwrap_or(unit)).filter(|unit| !is_of_container(unit))
 }
 
-/// The unit of a systemd in a container, whose path goes on so: what nspawn and podman put between does not count.
+/// The unit of a systemd in a container, from the rest of the path; `payload` of nspawn and `container` of podman are
+/// skipped.
 pub(super) fn unit_within(rest: &[&[u8]]) -> Option<Box<[u8]>> {
     let is_between = matches!(rest.first(), Some(&(b"payload" | b"container")));
     let rest = rest.get(usize::from(is_between)..).unwrap_or_default();
     unit(rest).map(Into::into)
 }
 
-/// A scope that is named after a container: `docker-ID.scope`, `libpod-conmon-ID.scope`.
+/// True for a scope named after a container: `docker-ID.scope`, `libpod-conmon-ID.scope`.
 fn is_of_container(unit: &[u8]) -> bool {
     let stem = unit.strip_suffix(b".scope").unwrap_or_default();
     let engines = PREFIXES.iter().map(|(prefix, ..)| *prefix);
@@ -250,7 +251,7 @@ fn is_of_container(unit: &[u8]) -> bool {
     engines.any(|prefix| stem.strip_prefix(prefix).is_some_and(is_id))
 }
 
-/// `user-1000.slice`, which systemd makes for that user alone.
+/// The user of `user-1000.slice`, which systemd makes for that user alone.
 fn user(parts: &[&[u8]]) -> Option<u32> {
     let [b"", b"user.slice", slice, ..] = parts else {
         return None;
@@ -259,7 +260,7 @@ fn user(parts: &[&[u8]]) -> Option<u32> {
     str::from_utf8(number).ok()?.parse().ok()
 }
 
-/// A name that systemd takes for that of a unit that has processes.
+/// True for a name of a unit type with processes.
 fn is_unit(name: &[u8]) -> bool {
     let kinds: [&[u8]; 5] = [b".service", b".scope", b".socket", b".mount", b".swap"];
     let stem = kinds.iter().find_map(|kind| name.strip_suffix(*kind));
@@ -267,7 +268,7 @@ fn is_unit(name: &[u8]) -> bool {
     stem.is_some_and(|stem| !stem.is_empty() && name.len() < 256 && name.iter().all(is_valid))
 }
 
-/// Without the escapes of systemd: `\x2d`.
+/// Decodes systemd's escapes: `\x2d`.
 fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     let mut rest = text;

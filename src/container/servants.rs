@@ -1,4 +1,4 @@
-//! Processes of the machine itself that work for one container, and what they have started.
+//! Processes of the machine itself that work for one container, and their children.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,15 +14,14 @@ use super::serving::{ARGUMENTS, Arguments, Standing};
 use crate::model::{Fact, Place, Process};
 use crate::procfs::file::read_path;
 
-/// More generations than a container has.
+/// More generations than processes of a container have.
 const GENERATIONS: usize = 64;
 
-/// Listens for containers without root, and lives in their network namespace.
+/// Listens for rootless containers, in their network namespace.
 pub(super) const PORT: &[u8] = b"rootlessport";
 
 impl Containers {
-    /// The container that a process works for, as conmon, docker-proxy and their like do, by its `cgroup` alone in
-    /// none.
+    /// The container that a process works for, such as conmon or docker-proxy, whose own `cgroup` is outside.
     pub(super) fn served(
         &mut self,
         process: &Process,
@@ -58,7 +57,7 @@ impl Containers {
         }
     }
 
-    /// The container whose conmon has started a process: one without root may have no cgroup of its own.
+    /// The container whose conmon started a process: a rootless container may have no cgroup of its own.
     pub(super) fn started(&mut self, standing: &Standing, own: &Place) -> Option<Arc<Place>> {
         let mut parent = standing.is_inside.then_some(standing.parent)?;
         for _ in 0..GENERATIONS {
@@ -75,13 +74,13 @@ impl Containers {
         None
     }
 
-    /// The container whose network namespace a process lives in.
+    /// The container whose network namespace a process is in.
     pub(super) fn beside(&mut self, pid: u32) -> Option<Arc<Place>> {
         let network = stat(self.proc.join(format!("{pid}/ns/net")));
         self.behind(network.ok()?.st_ino)
     }
 
-    /// The container that all of a network namespace is, in which a process listens for it.
+    /// The container that all processes of a network namespace share, except those that listen for it.
     fn behind(&mut self, network: u64) -> Option<Arc<Place>> {
         let (place, _) = self.in_network_as_seen(network);
         place.filter(|place| place.is_contained())
@@ -94,7 +93,7 @@ impl Containers {
         own: &Place,
     ) -> Option<Arc<Place>> {
         let container = Container::of(Runtime::Podman, line.after(b"-c")?);
-        // What an ordinary user runs has no claim on a container of root's.
+        // What an ordinary user runs cannot claim a container of root.
         let user = Some(conmon.user).filter(|user| *user != 0);
         Some(self.of_machine(container, user, own))
     }
@@ -111,7 +110,7 @@ impl Containers {
     }
 }
 
-/// True of a process of the machine itself that listens for a container in whose network namespace it lives.
+/// True for a process of the machine itself that listens for a container in that container's network namespace.
 pub(super) fn is_port(proc: &Path, pid: u32) -> bool {
     let line = read_path(&proc.join(format!("{pid}/cmdline")), ARGUMENTS);
     let is_outside = || Standing::read(proc, pid).is_some_and(|it| !it.is_inside);

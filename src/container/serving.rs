@@ -1,5 +1,5 @@
-//! Processes of the machine itself that work for containers: what they were started with names these, and
-//! anybody may read it.
+//! Processes of the machine itself that work for containers: their command lines, which anybody may read, name the
+//! containers.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -13,33 +13,33 @@ use crate::procfs::characters::characters;
 use crate::procfs::fd::processes_in;
 use crate::procfs::file::read_path;
 
-/// The longest that is read of a command line.
+/// Limit of bytes read of a command line.
 pub(super) const ARGUMENTS: usize = 64 * 1024;
 
-/// Conmon, which watches over a container of podman.
+/// Conmon, the monitor of a podman container.
 #[derive(Debug, Clone)]
 pub(super) struct Conmon {
     user: u32,
-    /// What it was told that the container is called.
+    /// The container's name on its command line.
     pub(super) name: Option<Vec<u8>>,
-    /// Where podman keeps its containers.
+    /// The directory of podman's containers.
     pub(super) store: Option<PathBuf>,
 }
 
-/// What the command lines of all such processes say.
+/// Data from the command lines of all such processes.
 #[derive(Debug, Default)]
 pub(super) struct Serving {
     conmons: HashMap<Vec<u8>, Vec<Conmon>>,
-    /// Namespace and id of containerd.
+    /// Namespaces and ids of containerd.
     tasks: HashSet<(Vec<u8>, Vec<u8>)>,
-    /// Names of machines by the cgroups that systemd-nspawn is in.
+    /// Names of machines by the cgroup of systemd-nspawn.
     machines: HashMap<Vec<u8>, Vec<u8>>,
-    /// Where docker keeps its data.
+    /// Data directories of docker.
     pub(super) docker: Vec<PathBuf>,
 }
 
 impl Serving {
-    /// Looks at every process that runs in no container: others may call themselves what they like.
+    /// Reads every process outside containers: processes inside may choose any name.
     pub(super) fn new(proc: &Path) -> Self {
         let mut serving = Self::default();
         for pid in processes_in(proc).unwrap_or_default() {
@@ -70,7 +70,7 @@ impl Serving {
                     self.conmons.entry(id.to_vec()).or_default().push(conmon);
                 }
             }
-            // The others count as root's only.
+            // The others count only if they are root's.
             _ if user != 0 => {}
             b"dockerd" => {
                 let root = arguments.after(b"--data-root");
@@ -96,20 +96,20 @@ impl Serving {
         }
     }
 
-    /// The conmon of a container below the part of the tree that is this user's: root's, or one of that user.
+    /// The conmon of a container, run by this user, whose part of the cgroup tree it is in; `None` = by root.
     pub(super) fn conmon(&self, id: &[u8], user: Option<u32>) -> Option<&Conmon> {
         let mut all = self.conmons.get(id)?.iter();
         all.find(|conmon| conmon.user == user.unwrap_or(0))
     }
 
-    /// The task of containerd whose cgroup this is: `/NAMESPACE/ID`, or below.
+    /// The containerd task with this cgroup: `/NAMESPACE/ID` or below.
     pub(super) fn task(&self, path: &[u8]) -> Option<&[u8]> {
         let mut parts = path.split(|byte| *byte == b'/').skip(1);
         let task = (parts.next()?.to_vec(), parts.next()?.to_vec());
         self.tasks.get(&task).map(|(_, id)| id.as_slice())
     }
 
-    /// The machine of systemd-nspawn whose `payload` this is, or below.
+    /// The systemd-nspawn machine whose `payload` the cgroup is, or is below.
     pub(super) fn machine(&self, path: &[u8]) -> Option<&[u8]> {
         const PAYLOAD: &[u8] = b"/payload";
         let end = path
@@ -120,22 +120,22 @@ impl Serving {
     }
 }
 
-/// As the kernel cuts them after 15 bytes.
+/// Names as the kernel truncates them to 15 bytes.
 const NAMES: [&[u8]; 4] = [b"conmon", b"containerd-shim", b"dockerd", b"systemd-nspawn"];
 
-/// Whom a process of the machine itself belongs to; `None` = it runs in a container, or it cannot be told.
+/// The user of a process of the machine itself; `None` if it runs in a container, or is unknown.
 fn user_of(proc: &Path, pid: u32) -> Option<u32> {
     let standing = Standing::read(proc, pid)?;
     let is_contained = Meaning::of(&cgroup_of(proc, pid)?).container.is_some();
     (!standing.is_inside && !is_contained).then_some(standing.user)
 }
 
-/// What `/proc/PID/status` tells.
+/// Fields of `/proc/PID/status`.
 #[derive(Debug)]
 pub(super) struct Standing {
     pub(super) user: u32,
     pub(super) parent: u32,
-    /// True if it is in another PID namespace than this procfs shows.
+    /// True if it is in another PID namespace than that of this procfs.
     pub(super) is_inside: bool,
 }
 
@@ -166,7 +166,7 @@ impl<'l> Arguments<'l> {
         Self { line, separator }
     }
 
-    /// What stands behind an option, or behind its `=`.
+    /// The value after an option or its `=`.
     pub(super) fn after(&self, option: &[u8]) -> Option<&'l [u8]> {
         let mut arguments = self.line.split(|byte| *byte == self.separator);
         let value = arguments.find_map(|argument| {

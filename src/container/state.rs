@@ -1,7 +1,7 @@
-//! What engines keep about their containers in files of the machine: no daemon is asked.
+//! Reads the files in which engines keep their containers; no daemon is asked.
 //!
-//! All of it is text by others. The files of a container's own root are never looked at, so that none can give
-//! itself another name; those of a user count for what runs in that user's part of the cgroups.
+//! All their text is untrusted. Files in a container's own root are never read, so no container can rename itself;
+//! the files of a user count only for that user's part of the cgroup tree.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -15,19 +15,19 @@ use super::path::{Runtime, is_id};
 use crate::model::{Fact, Place};
 use crate::procfs::file::read_path;
 
-/// More than the file of one container has.
+/// More than the file of one container.
 const FILE: usize = 4 * 1024 * 1024;
-/// More than the list of all containers has.
+/// More than the list of all containers.
 const LIST: usize = 64 * 1024 * 1024;
-/// So many entries of a directory are looked at.
+/// Limit of directory entries read.
 const ENTRIES: usize = 8_192;
 
-/// Where docker keeps its data by default.
+/// Docker's default data directories.
 const DOCKER: [&str; 2] = ["var/lib/docker", "var/snap/docker/common/var-lib-docker"];
 const PODMAN: &str = "var/lib/containers/storage";
-/// Where these two keep their data in the home of a user.
+/// Data directories of docker and podman in a user's home.
 const HOME: [&str; 2] = [".local/share/docker", ".local/share/containers/storage"];
-/// Where podman keeps its pods, beside its stores.
+/// Podman's databases of pods, beside its stores.
 const PODS: [&str; 3] = ["libpod/bolt_state.db", "db.sql", "db.sql-wal"];
 const ID: &[u8] = br#""id":""#;
 const CONTAINERD: [&str; 4] = [
@@ -39,13 +39,13 @@ const CONTAINERD: [&str; 4] = [
 const CRIO: &str = "run/containers/storage";
 const POD_LOGS: &str = "var/log/pods";
 const MACHINES: &str = "run/systemd/machines";
-/// Who else keeps containers as LXC does, and where.
+/// Other managers of LXC containers, with their directories.
 const LXC: [(&str, &str); 3] = [
     ("var/lib/incus/containers", "incus"),
     ("var/snap/lxd/common/lxd/containers", "lxd"),
     ("var/lib/lxd/containers", "lxd"),
 ];
-/// Where containerd, runc and crun keep what they run: `ID/FILE` below, or `NAMESPACE/ID/FILE`.
+/// State directories of containerd, runc and crun: `ID/FILE` below, or `NAMESPACE/ID/FILE`.
 const STATES: [(&str, bool, &str, Runtime); 4] = [
     (CONTAINERD[0], true, "config.json", Runtime::Containerd),
     (
@@ -58,22 +58,22 @@ const STATES: [(&str, bool, &str, Runtime); 4] = [
     ("run/crun", false, "status", Runtime::Crun),
 ];
 
-/// The id of a container, and what runs it.
+/// The id of a container, and its runtime.
 pub(super) type Plain = (Vec<u8>, Runtime);
 
 /// The files below a root, each read at most once.
 #[derive(Debug)]
 pub(super) struct State {
     root: PathBuf,
-    /// What podman keeps, by directory and id.
+    /// Podman's containers, by directory and id.
     podman: HashMap<PathBuf, HashMap<String, Place>>,
-    /// By the paths of their cgroups.
+    /// Containers by cgroup path.
     cgroups: OnceCell<HashMap<Vec<u8>, Plain>>,
-    /// Namespaces and names of pods by their UIDs.
+    /// Namespaces and names of pods by UID.
     pods: OnceCell<HashMap<String, (String, String)>>,
-    /// Ids of docker's containers by their addresses.
+    /// Ids of docker containers by address; `None` = ambiguous.
     addresses: OnceCell<HashMap<String, Option<String>>>,
-    /// Names of machines by their units.
+    /// Names of machines by unit.
     machines: OnceCell<HashMap<Vec<u8>, Vec<u8>>>,
 }
 
@@ -89,12 +89,12 @@ impl State {
         }
     }
 
-    /// The root, below which everything is to be read anew.
+    /// The root, to read everything again.
     pub(super) fn into_root(self) -> PathBuf {
         self.root
     }
 
-    /// A path of the machine below the root.
+    /// A path of the machine, below the root.
     fn below(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
@@ -112,7 +112,7 @@ impl State {
         Some(self.below(Path::new(&home)).join(path))
     }
 
-    /// What the files say of a container of docker; of which user is `None` = root.
+    /// The facts about a docker container; `user` = whose it is, `None` = root's.
     pub(super) fn docker(&self, id: &str, user: Option<u32>, told: &[PathBuf]) -> Option<Place> {
         let roots: Vec<PathBuf> = match user {
             Some(user) => self.home(user, HOME[0]).into_iter().collect(),
@@ -140,7 +140,7 @@ impl State {
             .chain(usual)
             .map(|root| self.below(&root))
             .collect();
-        // With users of its own, it keeps them in `UID.GID`.
+        // With user namespaces, docker uses `UID.GID` below.
         let is_mapped = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().as_bytes();
             name.first().is_some_and(u8::is_ascii_digit) && name.contains(&b'.')
@@ -154,7 +154,7 @@ impl State {
         roots
     }
 
-    /// Likewise of podman. `store` is where its conmon says that it is.
+    /// As [`Self::docker`], for podman. `store` is the directory on conmon's command line.
     pub(super) fn podman(
         &mut self,
         id: &str,
@@ -180,7 +180,7 @@ impl State {
         None
     }
 
-    /// What the annotations say that Kubernetes has written.
+    /// The facts in the annotations of Kubernetes.
     pub(super) fn annotated(&self, id: &str) -> Option<Place> {
         let of_containerd = CONTAINERD
             .iter()
@@ -236,7 +236,7 @@ impl State {
         Some(place)
     }
 
-    /// What keeps a container as LXC does.
+    /// The manager of an LXC container.
     pub(super) fn keeper(&self, name: &[u8]) -> Option<&'static str> {
         let has = |place: &str| {
             self.root
@@ -249,7 +249,7 @@ impl State {
         keeper.map(|(_, keeper)| *keeper)
     }
 
-    /// The container whose cgroup this is, or has it in it, as runc and its like have written it down.
+    /// The container with this cgroup, or with one above it, from the state files of runc and others.
     pub(super) fn at(&self, path: &[u8]) -> Option<&Plain> {
         let known = self.cgroups.get_or_init(|| self.cgroups());
         let mut path = path;
@@ -281,7 +281,7 @@ impl State {
         all
     }
 
-    /// The machine that systemd has registered for this unit.
+    /// The machine that systemd has registered for a unit.
     pub(super) fn machine(&self, unit: &[u8]) -> Option<&[u8]> {
         let machines = self.machines.get_or_init(|| {
             let files = entries(&self.root.join(MACHINES)).into_iter();
@@ -291,12 +291,12 @@ impl State {
                     let mut lines = lines.split(|byte| *byte == b'\n');
                     lines.find_map(|line| line.strip_prefix(key))
                 };
-                // The others are virtual machines.
+                // Other classes are virtual machines.
                 value(b"CLASS=").filter(|class| *class == b"container")?;
                 let name = path.file_name()?.as_bytes().to_vec();
                 Some((value(b"UNIT=")?.to_vec(), name))
             };
-            // Links lead from units to them: `unit:NAME`.
+            // Symbolic links lead from units to machines: `unit:NAME`.
             files
                 .filter(|path| !path.is_symlink())
                 .filter_map(machine)
@@ -305,7 +305,7 @@ impl State {
         machines.get(unit).map(Vec::as_slice)
     }
 
-    /// Namespace and name of the pod with this UID, which its directory of logs has.
+    /// Namespace and name of a pod, from the name of its log directory.
     pub(super) fn pod(&self, uid: &str) -> Option<&(String, String)> {
         let pods = self.pods.get_or_init(|| {
             let names = entries(&self.root.join(POD_LOGS)).into_iter();
@@ -322,7 +322,7 @@ impl State {
         pods.get(uid)
     }
 
-    /// The container of docker that has this address.
+    /// The docker container with this address.
     pub(super) fn with_address(&self, address: &str, told: &[PathBuf]) -> Option<&str> {
         let known = self.addresses.get_or_init(|| {
             let mut all = HashMap::new();
@@ -340,7 +340,7 @@ impl State {
                 for (_, network) in networks {
                     for key in ["/IPAddress", "/GlobalIPv6Address"] {
                         if let Some(address) = text(network, key) {
-                            // Two that have the same cannot be told apart.
+                            // Two containers with the same address cannot be distinguished.
                             let known = all.entry(address).or_insert_with(|| Some(id.to_owned()));
                             *known = known.take().filter(|known| known == id);
                         }
@@ -397,20 +397,20 @@ fn podman(store: &Path) -> HashMap<String, Place> {
     list.into_iter().flatten().filter_map(one).collect()
 }
 
-/// The pods of podman, which stand in its database alone.
+/// Podman's pods, which are only in its database.
 ///
-/// Both kinds of database, of bolt and of `SQLite`, have the JSON text of each container and pod in them, as it is:
-/// `"id":"ID","name":"NAME"`, and behind that `,"pod":"ID"`. Within a text of somebody else quotes have
-/// backslashes. Lines of older states do no harm: a pod keeps its name, and a container its pod.
+/// Both the bolt and the `SQLite` database contain the JSON text of each container and pod literally:
+/// `"id":"ID","name":"NAME"`, then `,"pod":"ID"`. Inside other JSON strings quotes are escaped. Outdated records do no
+/// harm: a pod keeps its name, and a container its pod.
 #[derive(Debug, Default)]
 struct Pods {
-    /// Names of containers and pods.
+    /// Names of containers and pods by id.
     names: HashMap<String, String>,
     of_container: HashMap<String, String>,
 }
 
 impl Pods {
-    /// Those of the database beside a store.
+    /// The pods in the databases beside a store.
     fn of(store: &Path) -> Self {
         let mut pods = Self::default();
         let storage = store.parent().unwrap_or(store);
@@ -439,7 +439,7 @@ impl Pods {
     }
 }
 
-/// The path below the cgroup2 mount that a state file tells.
+/// The path in a state file, below the cgroup2 mount.
 fn cgroup(state: &Value) -> Option<String> {
     let of_runc = word(state.get("cgroup_paths").and_then(|paths| paths.get("")));
     let told = of_runc.or_else(|| text(state, "/cgroup-path"));
@@ -464,7 +464,7 @@ fn parsed(path: &Path, most: usize) -> Option<Value> {
     json::parsed(&read_path(path, most).ok()?)
 }
 
-/// The paths of what a directory has, in an order; none of one that cannot be read.
+/// The sorted paths in a directory; none if it cannot be read.
 fn entries(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries.take(ENTRIES).map(|entry| entry.path()).collect();

@@ -23,7 +23,7 @@ fn write(root: &Path, path: &str, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-/// A machine: its files, and its processes below `proc`.
+/// A machine with files, and processes below `proc`.
 struct Machine(tempfile::TempDir);
 
 impl Machine {
@@ -35,7 +35,7 @@ impl Machine {
         write(self.0.path(), path, text);
     }
 
-    /// A process of this user; `inner` = in a PID namespace of its own.
+    /// Adds a process of a user; `inner` = in another PID namespace.
     fn process(
         &self,
         pid: u32,
@@ -65,7 +65,7 @@ impl Machine {
         process
     }
 
-    /// Lives in this network namespace, which is a file in the place of one; its inode.
+    /// Puts a process into a network namespace, represented by a file, and returns its inode.
     fn network(&self, pid: u32, network: &str) -> u32 {
         let place = self.0.path().join(format!("proc/{pid}/ns/net"));
         fs::create_dir_all(place.parent().unwrap()).unwrap();
@@ -109,7 +109,7 @@ fn told(place: &Place, fact: Fact) -> String {
     String::from_utf8_lossy(place.get(fact).unwrap_or(b"-")).into_owned()
 }
 
-/// Every fact that is known, with its name.
+/// Every known fact with its name.
 fn facts(place: &Place) -> String {
     let known = Fact::ALL
         .into_iter()
@@ -177,7 +177,7 @@ fn names_come_from_the_files_of_each_engine() {
         &format!("{pod}/{old}"),
         ["555555555555", "web-9", "-", "-"],
     );
-    // What runs within another container is not what has this id here.
+    // A nested container with the id of one here is another.
     let inner = format!("/lxc.payload.evil/docker/{docker}");
     is(
         &mut containers,
@@ -194,7 +194,7 @@ fn names_come_from_the_files_of_each_engine() {
             "-",
         ],
     );
-    // Nor can one take the name of another, or hide the pod that it is in.
+    // Nor can a nested container take another's name, or hide its pod.
     let inner = format!("/docker/{docker}/lxc.payload.web/{pod}/machine-web.scope");
     is(
         &mut containers,

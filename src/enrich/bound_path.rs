@@ -1,7 +1,7 @@
-//! Whether the path of a unix socket leads to it: of several that were bound to one path, to which.
+//! Checks whether the path of a unix socket leads to it: several may have been bound to one path.
 //!
-//! Paths are looked up only as far as the kernel has them in its cache, where it keeps that of every bound
-//! socket: no file system is asked, so none can make this wait.
+//! Paths are looked up only in the kernel's cache, which holds that of every bound socket. No file system is asked, so
+//! none can block lsock.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -12,13 +12,13 @@ use rustix::io::Errno;
 use crate::model::{BoundFile, Process, Socket};
 use crate::procfs::file::search;
 
-/// True if its path leads to it here. Where it does not, another mount namespace may be meant, or the
-/// directory is not known of which a path without a slash is: `None`.
+/// True if the socket's path leads to it here; else `None`, because another mount namespace may be meant, or the
+/// path is relative to an unknown directory.
 pub(super) fn leads_here(socket: &Socket) -> Option<bool> {
     leads(CWD, ResolveFlags::empty(), socket)?.then_some(true)
 }
 
-/// The same as the processes see it that hold the socket: false if none of them finds it there.
+/// As [`leads_here`], for the processes that hold the socket: false if it leads none of them there.
 pub(super) fn leads_there(proc: &Path, socket: &Socket, holders: &[Process]) -> Option<bool> {
     let mut seen = None;
     for holder in holders {
@@ -31,7 +31,7 @@ pub(super) fn leads_there(proc: &Path, socket: &Socket, holders: &[Process]) -> 
     seen
 }
 
-/// Whether the path leads to its file, below a directory; `None` = that cannot be told.
+/// True if the path leads to the socket's file, below `root`; `None` = unknown.
 fn leads(root: BorrowedFd<'_>, resolve: ResolveFlags, socket: &Socket) -> Option<bool> {
     let bound = socket.file()?;
     let path = Some(&*socket.local.name).filter(|path| path.starts_with(b"/"))?;
@@ -49,8 +49,8 @@ fn leads(root: BorrowedFd<'_>, resolve: ResolveFlags, socket: &Socket) -> Option
     }
 }
 
-/// Whether an open file is the one that a socket was bound to. File systems made of others tell their
-/// users other numbers than the kernel: then it cannot be told.
+/// True if an open file is the one that a socket was bound to. Stacked file systems show users other numbers than
+/// the kernel has: then unknown.
 fn is_file(file: &OwnedFd, bound: BoundFile) -> Option<bool> {
     let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
     let found = statx(file, "", flags, StatxFlags::BASIC_STATS).ok()?;
@@ -58,7 +58,7 @@ fn is_file(file: &OwnedFd, bound: BoundFile) -> Option<bool> {
         return Some(false);
     }
     let is_here = (found.stx_dev_major, found.stx_dev_minor) == bound.device;
-    // The kernel tells the lower 32 bits.
+    // The kernel reports the lower 32 bits.
     let same = found.stx_ino & u64::from(u32::MAX) == u64::from(bound.inode);
     is_here.then_some(same)
 }

@@ -14,33 +14,33 @@ use crate::syscall;
 
 use super::visibility::is_namespace;
 
-/// In the place of the path of a cgroup that is no more. Paths begin with a slash.
+/// In place of the path of a removed cgroup. Paths begin with a slash.
 pub(super) const GONE: &[u8] = b"gone";
 
 /// Inode number of the first cgroup namespace (`PROC_CGROUP_INIT_INO`, `include/linux/proc_ns.h`).
 const FIRST_CGROUP_NAMESPACE: u64 = 0xEFFF_FFFB;
 
-/// Walks over the tree per listing: the first, and one for cgroups made since.
+/// Tree walks per listing: the first, and one for cgroups made since.
 const MOST_WALKS: u8 = 2;
 
 /// Paths of all cgroups below the cgroup2 mount, by id, and the ids that have none.
 #[derive(Debug, Default)]
 pub(super) struct Cgroups {
-    /// `None` = it cannot be told.
+    /// `None` = unknown.
     paths: BTreeMap<u64, Option<Box<[u8]>>>,
-    /// The id asked for last: most sockets in a row are of one cgroup.
+    /// The id requested last: consecutive sockets are mostly of one cgroup.
     last: Option<u64>,
     walks: u8,
     /// True if the last walk saw every cgroup of the machine.
     is_whole: bool,
-    /// The newest that was known before it: the kernel numbers them in order.
+    /// The highest id known before the last walk: the kernel numbers cgroups in order.
     newest: u64,
-    /// Instead of the mount that the kernel tells.
+    /// In place of the kernel's mount point.
     mount: Option<PathBuf>,
 }
 
 impl Cgroups {
-    /// Those of another machine, which has told its paths.
+    /// The cgroups of another machine, with recorded paths.
     pub(super) fn elsewhere() -> Self {
         Self {
             walks: MOST_WALKS,
@@ -48,14 +48,13 @@ impl Cgroups {
         }
     }
 
-    /// Takes the path of a cgroup.
+    /// Sets the path of a cgroup.
     pub(super) fn set(&mut self, id: u64, path: Box<[u8]>) {
         self.paths.insert(id, Some(path));
     }
 
-    /// Makes sure that the path of a cgroup is known, if it can be: the whole tree is walked for
-    /// the first id asked for, and once more for the first that is not found. One that was made before a walk
-    /// that saw all, and not seen, is [`GONE`].
+    /// Looks up the path of a cgroup, if possible. Walks the whole tree for the first id, and once more for the first
+    /// id not found. A cgroup made before a complete walk that did not find it is [`GONE`].
     pub(super) fn prepare(&mut self, id: u64) {
         if self.last.replace(id) == Some(id) {
             return;
@@ -73,26 +72,25 @@ impl Cgroups {
             }
         }
         let is_gone = self.is_whole && (!is_late || id < self.newest);
-        // Of one that comes when there is no walk left, a later one may tell.
+        // If no walk is left, a later batch may find it.
         if is_gone || !is_late {
             let missing = is_gone.then(|| GONE.into());
             self.paths.entry(id).or_insert(missing);
         }
     }
 
-    /// The path that [`Cgroups::prepare`] found, below the mount: `/system.slice/x`, `/` for the
-    /// root.
+    /// The path that [`Cgroups::prepare`] found, relative to the mount: `/system.slice/x`, `/` for the root.
     pub(super) fn path(&self, id: u64) -> Option<&[u8]> {
         self.paths.get(&id)?.as_deref()
     }
 
-    /// Looks for the path, unless the cgroup is no more.
+    /// Looks up the path, unless the cgroup was removed.
     pub(super) fn found(&mut self, id: u64) -> Option<&[u8]> {
         self.prepare(id);
         self.path(id).filter(|path| *path != GONE)
     }
 
-    /// A new listing may walk again.
+    /// Begins another listing, which may walk again.
     pub(super) fn forget(&mut self) {
         self.paths.clear();
         self.last = None;
@@ -100,8 +98,7 @@ impl Cgroups {
         self.is_whole = false;
     }
 
-    /// Time has passed: there is another walk for a cgroup that has come. What is known stays so, also of those that
-    /// have gone.
+    /// Begins another batch, with one more walk for new cgroups. Known paths stay, also of removed cgroups.
     pub(super) fn next_batch(&mut self) {
         self.walks = self.walks.min(MOST_WALKS - 1);
         self.last = None;
@@ -135,15 +132,14 @@ impl Cgroups {
     }
 }
 
-/// The id of the cgroup with this directory and inode; `None` = it cannot be told.
+/// The id of the cgroup with this directory and inode; `None` = unknown.
 fn id_of(directory: &Path, inode: u64) -> Option<u64> {
     let told = syscall::cgroup_id(directory).ok();
-    // On a kernel of 64 bits it is the number of the inode, and no other runs a program of 64 bits.
+    // On a 64-bit kernel the id is the inode number, and only such a kernel runs a 64-bit program.
     told.or(cfg!(target_pointer_width = "64").then_some(inode))
 }
 
-/// The path of a cgroup below the cgroup2 mount, however it was written, and its id where it exists
-/// here.
+/// The path of a cgroup, in any notation, relative to the cgroup2 mount, and its id if it exists here.
 pub(super) fn locate(path: &[u8]) -> (Vec<u8>, Option<u64>) {
     match mounted() {
         Some(mount) => locate_below(&mount, path),
@@ -151,12 +147,12 @@ pub(super) fn locate(path: &[u8]) -> (Vec<u8>, Option<u64>) {
     }
 }
 
-/// The path of a cgroup below the cgroup2 mount, wherever that is.
+/// The path of a cgroup relative to the cgroup2 mount, in any notation.
 pub(super) fn plain(path: &[u8]) -> Vec<u8> {
     path_below(Path::new(MOUNT_POINT), path)
 }
 
-/// Every path below the cgroup2 mount; empty where there is none.
+/// Every path below the cgroup2 mount; empty if there is none.
 pub(super) fn all() -> Vec<String> {
     let mut cgroups = Cgroups::default();
     if let Some(mount) = mounted() {
@@ -170,13 +166,13 @@ pub(super) fn all() -> Vec<String> {
     paths
 }
 
-/// Where cgroup2 is mounted, as a rule.
+/// The usual mount point of cgroup2.
 const MOUNT_POINT: &str = "/sys/fs/cgroup";
 
 fn locate_below(mount: &Path, path: &[u8]) -> (Vec<u8>, Option<u64>) {
     let path = path_below(mount, path);
     let relative = OsStr::from_bytes(path.strip_prefix(b"/").unwrap_or(&path));
-    // A step upwards could leave the tree.
+    // `..` could leave the tree.
     let mut parts = Path::new(relative).components();
     let inside = parts.all(|part| matches!(part, Component::Normal(_)));
     let directory = mount.join(relative);
@@ -186,7 +182,7 @@ fn locate_below(mount: &Path, path: &[u8]) -> (Vec<u8>, Option<u64>) {
     (path, id)
 }
 
-/// The path without the mount point, with a slash before each of its parts.
+/// The path without the mount point, each part with a leading slash.
 fn path_below(mount: &Path, path: &[u8]) -> Vec<u8> {
     let path = Path::new(OsStr::from_bytes(path));
     let mut below = Vec::new();
@@ -202,7 +198,7 @@ fn path_below(mount: &Path, path: &[u8]) -> Vec<u8> {
     below
 }
 
-/// Inode numbers and paths; none of what has vanished, and `None` of what may not be read.
+/// Inode numbers and paths; none if the directory has vanished, `None` if it may not be read.
 fn subdirectories(directory: &Path) -> Option<Vec<(u64, PathBuf)>> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -219,7 +215,7 @@ fn subdirectories(directory: &Path) -> Option<Vec<(u64, PathBuf)>> {
     )
 }
 
-/// Does this mount show every cgroup of the machine?
+/// True if this mount shows every cgroup of the machine.
 fn is_whole(mount: &Path) -> bool {
     let mut mounts = mounts().into_iter();
     let mounted = mounts.find(|mounted| point(mounted) == mount);
@@ -230,7 +226,7 @@ fn mounted() -> Option<PathBuf> {
     mount_point(&mounts())
 }
 
-/// Where cgroup2 is mounted: as a whole, if it is, else a part of it.
+/// The mount point of the whole cgroup2 tree, else of a part of it.
 fn mount_point(mounts: &[MountInfo]) -> Option<PathBuf> {
     let mut cgroup2 = mounts.iter().filter(|mount| mount.fs_type == "cgroup2");
     let whole = cgroup2.clone().find(|mount| mount.root == "/");

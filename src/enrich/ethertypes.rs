@@ -1,4 +1,4 @@
-//! Names of `EtherTypes`, as packet sockets ask for them.
+//! Names of `EtherTypes`, for packet sockets.
 
 /// Numbers and names, by number (`ETH_P_*`, `include/uapi/linux/if_ether.h`).
 #[rustfmt::skip]
@@ -25,7 +25,7 @@ pub(super) fn name(number: u32) -> Option<&'static str> {
     NAMES.get(at).map(|entry| entry.1)
 }
 
-/// The `EtherType` with this name, whatever its case.
+/// The `EtherType` with this name, ignoring case.
 pub(super) fn number(name: &str) -> Option<u16> {
     let found = NAMES
         .iter()

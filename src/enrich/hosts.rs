@@ -1,4 +1,4 @@
-//! Names of hosts, from /etc/hosts, the DNS and whatever else the system is told to ask.
+//! Resolves names and addresses of hosts, with the system's resolver (`/etc/hosts`, DNS and others).
 
 #[cfg(feature = "cli")]
 use std::collections::HashMap;
@@ -9,16 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How many questions are open at a time.
+/// Concurrent lookups.
 const WORKERS: usize = 16;
 
-/// Longer than any listing; keeps the end a moment that the clock can tell.
+/// Longer than any listing; keeps the deadline within the range of the clock.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The addresses of a host, each once, in the order of the system's resolver; `None` when it has
-/// none, or they are not known by the deadline.
+/// The addresses of a host in the resolver's order, without duplicates; `None` if it has none, or none before the
+/// deadline.
 ///
-/// A name that ends in a number is none: the resolver would take `10.1` for `10.0.0.1`.
+/// A name that ends in a number is no host: the resolver would take `10.1` for `10.0.0.1`.
 pub(super) fn addresses(name: &str, deadline: Duration) -> Option<Vec<IpAddr>> {
     addresses_with(name, deadline, |name| {
         let found = (name, 0).to_socket_addrs();
@@ -42,34 +42,34 @@ fn addresses_with(
     (!found.is_empty()).then_some(found)
 }
 
-/// Could a host have this name? Numbers, `0x…` too, and IPv6 addresses are taken for addresses.
+/// True if a host may have this name. Numbers, also `0x…`, and IPv6 addresses are addresses.
 fn is_host_name(name: &str) -> bool {
     let last = name.trim_end_matches('.').rsplit('.').next();
     !is_number(last.unwrap_or_default()) && !name.contains([':', '%', '\0'])
 }
 
-/// True if a name reads like an address, `8.8.8.8`, or like any, `*`. Whoever answers for an address in
-/// the DNS may call it so.
+/// True if a name looks like an address (`8.8.8.8`) or a wildcard (`*`). Whoever answers for an address in the DNS
+/// may choose such a name.
 #[cfg(feature = "cli")]
 fn reads_like_address(name: &str) -> bool {
     let mut labels = name.trim_end_matches('.').split('.');
     labels.all(is_number) || name.contains(':') || name == "*"
 }
 
-/// True if it is a number as a resolver reads it: digits, of any script, or `0x…`; nothing is one, too.
+/// True for what a resolver reads as a number: digits of any script, or `0x…`. Also true for the empty label.
 fn is_number(label: &str) -> bool {
     let hexadecimal = label.starts_with("0x") || label.starts_with("0X");
     hexadecimal || label.chars().all(char::is_numeric)
 }
 
-/// What an IPv4-mapped IPv6 address is called.
+/// How an IPv4-mapped IPv6 address is resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg(feature = "cli")]
 pub enum Mapped {
-    /// As the IPv4 host is.
+    /// As the IPv4 address.
     AsIpv4,
-    /// As the system's resolver calls it when it is asked for the IPv6 address: the DNS knows the IPv4
-    /// host, `/etc/hosts` does not. So `netstat` asks.
+    /// As the IPv6 address, which the DNS resolves like the IPv4 host but `/etc/hosts` does not. `netstat` does
+    /// this.
     AsIpv6,
 }
 
@@ -83,8 +83,8 @@ impl Mapped {
     }
 }
 
-/// The names of these addresses, as far as they are known by the deadline. Unspecified addresses
-/// (`0.0.0.0`, `::`) are never asked for, others once each. A name that looks like an address is none.
+/// The names of these addresses that are found before the deadline. Unspecified addresses (`0.0.0.0`, `::`) are
+/// skipped, others looked up once. A name that looks like an address is ignored.
 #[cfg(feature = "cli")]
 pub fn resolve(
     addresses: impl Iterator<Item = IpAddr>,
@@ -92,12 +92,12 @@ pub fn resolve(
     deadline: Duration,
 ) -> HashMap<IpAddr, Box<str>> {
     resolve_with(addresses, deadline, move |address| {
-        // Asks with NI_NAMEREQD: without a name it fails, no number is passed off as one.
+        // NI_NAMEREQD: without a name the lookup fails instead of returning a number.
         dns_lookup::lookup_addr(&mapped.asked(address)).ok()
     })
 }
 
-/// The same with another resolver.
+/// [`resolve`] with another resolver.
 #[cfg(feature = "cli")]
 pub(super) fn resolve_with(
     addresses: impl Iterator<Item = IpAddr>,
@@ -115,8 +115,8 @@ pub(super) fn resolve_with(
     names.collect()
 }
 
-/// The questions that were answered by the deadline, with their answers. Threads ask that outlive this
-/// call if the resolver hangs: it cannot be interrupted.
+/// The questions answered before the deadline, with their answers. If the resolver hangs, its threads outlive this
+/// call, because it cannot be interrupted.
 fn ask<Q: Send + 'static, A: Send + 'static>(
     questions: VecDeque<Q>,
     deadline: Duration,
@@ -143,11 +143,11 @@ fn ask<Q: Send + 'static, A: Send + 'static>(
         }
     }
     drop(sender);
-    // Until every worker is done or time is up.
+    // Until every worker is done or the deadline passes.
     let rest = || end.saturating_duration_since(Instant::now());
     let answers = std::iter::from_fn(|| answers.recv_timeout(rest()).ok());
     let answered = answers.flatten().collect();
-    // Workers still waiting for an answer end after it, or with the program.
+    // Workers that still wait end after their answer, or with the program.
     lock(&queue).clear();
     answered
 }

@@ -6,18 +6,17 @@ use rustix::io::Errno;
 use rustix::net::netdevice::{index_to_name_inlined, name_to_index};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-/// Where the names of interfaces come from.
+/// The source of interface names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Interfaces {
     /// The kernel, in the network namespace of the calling thread.
     #[default]
     Live,
-    /// Nowhere, for a recording of another machine: `if7`.
+    /// No source, for a recording of another machine: names like `if7`.
     NumbersOnly,
 }
 
-/// The name of an interface. One that is gone, or has a name that is no UTF-8, is called by its index:
-/// `if7`.
+/// The name of an interface. If it is gone, or its name is not UTF-8, its index: `if7`.
 pub(super) fn name_of(index: u32) -> Box<str> {
     let ask = |socket| index_to_name_inlined(socket, index).ok();
     let name = any_socket().and_then(ask);
@@ -40,8 +39,8 @@ pub(super) fn is_there(index: u32) -> bool {
     any_socket().and_then(ask) != Some(Errno::NODEV)
 }
 
-/// Any socket answers. It is closed at once, so that it never stands in a listing of unix sockets;
-/// interfaces are few.
+/// Any socket serves the lookup. It is closed at once, so that no listing of unix sockets shows it; interfaces are
+/// few.
 fn any_socket() -> Option<OwnedFd> {
     let family = AddressFamily::UNIX;
     socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()

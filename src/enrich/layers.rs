@@ -1,4 +1,4 @@
-//! Sockets that stand on TCP connections: those of MPTCP on their subflows, those of SMC on the connection that set them
+//! Sockets above TCP connections: MPTCP sockets above their subflows, SMC sockets above the connection that set them
 //! up, whose own inode no descriptor has.
 
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::Enricher;
 use crate::model::{Endpoint, ProcessStatus, Protocol, Socket, Structure};
 
-/// What an MPTCP socket and its subflows have in common: the inode, or the token before it is accepted.
+/// What an MPTCP socket and its subflows share: the inode, or before `accept` the token.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Common {
     Inode(u64),
@@ -16,7 +16,7 @@ enum Common {
 
 type End = Option<(IpAddr, u32)>;
 
-/// The lower sockets of MPTCP and the upper ones of SMC, each by its network namespace.
+/// Subflows of MPTCP sockets and SMC sockets, by network namespace.
 #[derive(Debug, Default)]
 pub struct Layers {
     subflows: HashMap<(Option<u32>, Common), Vec<Socket>>,
@@ -24,7 +24,7 @@ pub struct Layers {
 }
 
 impl Layers {
-    /// Adds a connection of TCP, with what stands above it, or of SMC.
+    /// Adds an MPTCP subflow or an SMC connection.
     pub fn add(&mut self, socket: &Socket) {
         let details = socket.details.as_ref();
         if socket.protocol == Protocol::Smc {
@@ -66,7 +66,7 @@ fn ends(socket: &Socket) -> Option<(End, End)> {
 }
 
 impl Enricher {
-    /// True if sockets above or below this one must be read before its row is whole.
+    /// True if the sockets above or below this one must be read to complete its row.
     pub fn lacks_layers(&self, socket: &Socket) -> bool {
         self.layers.is_none()
             && match socket.protocol {
@@ -76,12 +76,12 @@ impl Enricher {
             }
     }
 
-    /// Takes those that were read.
+    /// Sets the sockets that were read.
     pub fn use_layers(&mut self, layers: Layers) {
         self.layers = Some(layers);
     }
 
-    /// Looks for the processes of the SMC socket above a connection that nobody is known to hold.
+    /// Finds the processes of the SMC socket above a connection without known holders.
     pub fn prepare_above(&mut self, socket: &Socket) {
         let is_unknown = self.status.is_some_and(ProcessStatus::is_unknown);
         let above = self.layers.as_ref().filter(|_| is_unknown);

@@ -1,5 +1,5 @@
-//! Sockets to rows: owners, services, users, interfaces, cgroups and hosts. Each costs nothing
-//! unless asked for.
+//! Turns sockets into rows: adds owners, services, users, interfaces, cgroups and hosts. Each lookup costs nothing
+//! unless requested.
 
 mod bound_path;
 mod cgroups;
@@ -45,17 +45,17 @@ pub use services::Ports;
 use services::Services;
 pub use system_names::{Machine, SystemNames};
 
-/// What is to be looked up. The default is nothing but the names of interfaces.
+/// The wanted lookups. By default only names of interfaces.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct Lookups {
-    /// Processes, below this directory: `/proc`, another procfs, or a copy of one.
+    /// Processes below this directory: `/proc`, another procfs, or a copy of one.
     pub owners: Option<PathBuf>,
-    /// Which of them.
+    /// The processes considered.
     pub scope: ScanScope,
     /// How the descriptors of processes are found.
     pub owner_source: OwnerSource,
-    /// Who is at the other end.
+    /// The processes at the other end.
     pub peers: bool,
     /// The subflows of MPTCP connections.
     pub subflows: bool,
@@ -63,7 +63,7 @@ pub struct Lookups {
     pub tasks: Tasks,
     /// Names of users.
     pub users: bool,
-    /// The user whose name sockets without a user have; `None` = they have none.
+    /// The user whose name replaces a missing user; `None` = no name.
     pub nobody: Option<u32>,
     /// Names of ports.
     pub services: Ports,
@@ -71,19 +71,19 @@ pub struct Lookups {
     pub interfaces: Interfaces,
     /// Paths of cgroups.
     pub cgroups: bool,
-    /// Where processes run, and where sockets were made.
+    /// Places where processes run and sockets were made.
     pub places: Option<Places>,
-    /// Where the paths of unix sockets lead.
+    /// Whether paths of unix sockets lead to them.
     pub paths: bool,
 }
 
-/// How it is found where processes run.
+/// Where to look up places.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
-    /// Below which processes are looked at.
+    /// The directory of processes.
     pub proc: PathBuf,
-    /// Below which engines keep their files; `None` = it is not this machine. Those of this machine itself count only
-    /// while `proc` shows its processes.
+    /// The root of the engines' files; `None` if this is another machine. The files of this machine count only while
+    /// `proc` shows its processes.
     pub root: Option<PathBuf>,
 }
 
@@ -97,53 +97,53 @@ impl Places {
     }
 }
 
-/// Looks up what belongs to a socket, and remembers it.
+/// Looks up and caches what belongs to a socket.
 #[derive(Debug)]
 pub struct Enricher {
     owners: Option<Owners>,
-    /// What the search for the processes of the last socket came to; `None` = not made yet.
+    /// The result of the process search for the last socket; `None` = not made yet.
     status: Option<ProcessStatus>,
     peers: Option<Connections>,
-    /// Who is at the other end of the last socket.
+    /// The other end of the last socket.
     peer: Option<Peer>,
-    /// Are subflows asked for?
+    /// True if subflows are wanted.
     subflows: bool,
-    /// What stands above and below others, once it was read.
+    /// Sockets above and below others, once read.
     layers: Option<Layers>,
     names: Names,
     nobody: Option<u32>,
     services: Services,
     /// By network namespace.
     interfaces: BTreeMap<Option<u32>, NameCache>,
-    /// Of those without a thread there.
+    /// For namespaces without a thread there.
     interface_names: LookUp,
     cgroups: Option<Cgroups>,
-    /// Where the last socket belongs.
+    /// The place of the last socket.
     place: Option<Arc<Place>>,
-    /// Where it was made.
+    /// The place where the last socket was made.
     maker: Option<Arc<Place>>,
-    /// Where processes of this batch ran, by pid and cgroup.
+    /// Places of processes of this batch, by pid and cgroup.
     ran: HashMap<(u32, Option<u64>), Option<Arc<Place>>>,
-    /// The network namespace of this process.
+    /// The inode number of this process's network namespace.
     own_network: Option<u32>,
-    /// True if it is looked up where paths lead.
+    /// True if paths of unix sockets are checked.
     paths: bool,
-    /// What that came to for the last socket.
+    /// The result for the last socket.
     at_path: Option<bool>,
-    /// Below which processes are found.
+    /// The directory of processes.
     proc: PathBuf,
-    /// Those that were asked for.
+    /// The namespaces listed.
     namespaces: Namespaces,
-    /// True if sockets may have more names than those of interfaces and namespaces.
+    /// True if sockets may have names other than of interfaces and namespaces.
     looks_up: bool,
 }
 
 impl Enricher {
-    /// Looks nothing up yet.
+    /// Prepares lookups; reads nothing yet.
     ///
     /// # Errors
     ///
-    /// When processes are to be found in a way that cannot be gone here.
+    /// When the requested source of processes cannot be used here.
     pub fn new(lookups: Lookups) -> Result<Self, Error> {
         let (scope, source) = (lookups.scope, lookups.owner_source);
         let proc = lookups.owners.clone().unwrap_or_default();
@@ -188,7 +188,7 @@ impl Enricher {
         })
     }
 
-    /// Takes the names that numbers had where the sockets were recorded.
+    /// Sets names that were recorded with the sockets.
     pub fn use_names(&mut self, names: Vec<RecordedName>) {
         self.looks_up |= !names.is_empty();
         for one in names {
@@ -208,7 +208,7 @@ impl Enricher {
         }
     }
 
-    /// Takes the namespaces whose sockets come.
+    /// Sets the namespaces of the sockets that follow.
     pub fn use_namespaces(&mut self, namespaces: Namespaces) {
         let is_gone =
             |inode| self.namespaces.contains_key(&inode) && !namespaces.contains_key(&inode);
@@ -217,14 +217,14 @@ impl Enricher {
         self.namespaces = namespaces;
     }
 
-    /// Takes what a source found at processes when it looked for namespaces, where owners are looked for likewise.
+    /// Uses the processes that a source read to find namespaces, if owners are found the same way.
     pub fn use_walk(&mut self, walk: Option<(Moment, Walk)>) {
         if let (Some(owners), Some((began, walk))) = (&mut self.owners, walk) {
             owners.use_walk(began, walk);
         }
     }
 
-    /// Takes a namespace that was not found.
+    /// Adds a namespace that the search did not find.
     pub fn meet_namespace(&mut self, inode: u32) {
         self.namespaces.entry(inode).or_insert_with(|| {
             let name = format!("net:[{inode}]").into_bytes().into();
@@ -232,13 +232,13 @@ impl Enricher {
         });
     }
 
-    /// The namespace of this name, of those whose sockets come.
+    /// The namespace with this name, among those of the sockets.
     pub fn namespace(&self, name: &[u8]) -> Option<Arc<Namespace>> {
         let mut known = self.namespaces.values().map(|known| &known.0);
         known.find(|known| &*known.name == name).map(Arc::clone)
     }
 
-    /// The container that all processes seen in the namespace of this name run in.
+    /// The container of all visible processes in the namespace with this name.
     pub fn container_of(&mut self, name: &[u8]) -> Option<Arc<[u8]>> {
         let namespace = self.namespace(name).filter(|known| !known.is_hidden)?;
         let containers = self.names.containers.as_mut()?;
@@ -246,7 +246,7 @@ impl Enricher {
         place.get(Fact::Container).map(Into::into)
     }
 
-    /// The name of an interface is one of its namespace.
+    /// Looks up the name of an interface in its namespace.
     fn prepare_interface(&mut self, index: u32, netns: Option<u32>) {
         let names = self.interfaces.entry(netns);
         let names = names.or_insert_with(|| NameCache::new(Some(self.interface_names)));
@@ -262,7 +262,7 @@ impl Enricher {
         }
     }
 
-    /// Looks up everything but processes, which cost more: user, interface, cgroup and services.
+    /// Looks up everything except processes, which cost more: user, interface, cgroup and services.
     pub fn prepare_names(&mut self, socket: &Socket) {
         self.status = None;
         self.place = None;
@@ -286,7 +286,7 @@ impl Enricher {
         self.services.prepare(socket);
     }
 
-    /// Looks up its processes.
+    /// Finds the processes of a socket.
     pub fn prepare_owners(&mut self, socket: &Socket) {
         if let Some(owners) = &mut self.owners {
             let status = owners.of(socket, &mut self.names);
@@ -306,8 +306,8 @@ impl Enricher {
         }
     }
 
-    /// Nobody is known to hold the socket that was prepared last: who made it is all there is, and else who lives in its
-    /// network namespace.
+    /// Guesses the place of the last prepared socket, which nobody is known to hold: where it was made, else the common
+    /// place of its network namespace.
     pub fn guess_place(&mut self, socket: &Socket) {
         let (Some(containers), Some(_)) = (&mut self.names.containers, &self.cgroups) else {
             return;
@@ -320,8 +320,7 @@ impl Enricher {
         });
     }
 
-    /// Where a process ran when it was in this cgroup, whether it is still there or not; `None` = not looked up, or it
-    /// cannot be told.
+    /// Where a process ran when it was in this cgroup, even if it has left since; `None` = not requested, or unknown.
     pub fn place_of(&mut self, process: &Process, cgroup_id: Option<u64>) -> Option<Arc<Place>> {
         let containers = self.names.containers.as_mut()?;
         let ran = self.ran.entry((process.pid, cgroup_id));
@@ -333,14 +332,14 @@ impl Enricher {
         place.clone()
     }
 
-    /// Where a process runs; `None` = not looked up, or it cannot be told.
+    /// Where a process runs; `None` = not requested, or unknown.
     pub fn place_of_pid(&mut self, pid: u32) -> Option<Arc<Place>> {
         let described = process::read(&self.proc, pid, true)?;
         let containers = self.names.containers.as_mut()?;
         containers.of(&described.process, &described.cgroup?, &described.status)
     }
 
-    /// Who holds the socket at the other end.
+    /// The holders of the socket at the other end.
     fn at_other_end(&mut self, other: OtherEnd) -> Peer {
         let (end, owners) = match (other, &mut self.owners) {
             (OtherEnd::Socket(end), Some(owners)) => (end, owners),
@@ -361,46 +360,46 @@ impl Enricher {
         }
     }
 
-    /// True if connections must be read before it can be told who is at the other end of this socket.
+    /// True if connections must be read to find the other end of this socket.
     pub fn lacks_connections(&self, socket: &Socket) -> bool {
         let peers = self.peers.as_ref();
         peers.is_some_and(|peers| peers.lack(socket))
     }
 
-    /// Takes the connections that were read.
+    /// Sets the connections that were read.
     pub fn use_connections(&mut self, connections: Connections) {
         if let Some(peers) = &mut self.peers {
             *peers = connections.after(peers);
         }
     }
 
-    /// The process with the name of its user.
+    /// Adds the name of its user to a process.
     pub fn with_user(&mut self, mut process: Process) -> Process {
         process.user = process.uid.map(|uid| self.names.users.name_or_digits(uid));
         process
     }
 
-    /// Might the socket that was prepared last have a process that was not found?
+    /// True if the last prepared socket may have a process that was not found.
     pub fn doubts_owners(&self) -> bool {
         self.status.is_some() && self.owners.as_ref().is_some_and(|o| o.in_doubt)
     }
 
-    /// Might the other end of it have one?
+    /// True if its other end may have one.
     pub fn doubts_peer(&self) -> bool {
         self.peer.as_ref().is_some_and(|peer| peer.is_in_doubt)
     }
 
-    /// Looks for processes before the first socket that asks for them, where any are asked for.
+    /// Reads processes now instead of with the first socket, if they are requested.
     pub fn look_for_owners(&mut self) -> Option<Sight> {
         self.owners.as_mut().map(Owners::look)
     }
 
-    /// Every descriptor of the processes that are looked at, where any are asked for.
+    /// Every descriptor of the processes considered, if any are requested.
     pub fn held(&mut self) -> Option<Held> {
         self.owners.as_mut().map(Owners::held)
     }
 
-    /// The row of a socket of which there is nothing to look up.
+    /// The row of a socket that needs no lookup.
     pub fn known<'a>(&self, socket: &'a Socket) -> Option<Row<'a>> {
         let is_known = !self.looks_up && socket.interface.is_none() && socket.netns.is_none();
         is_known.then(|| Row {
@@ -409,9 +408,8 @@ impl Enricher {
         })
     }
 
-    /// The socket that was prepared last, with its names; without processes until
-    /// [`Enricher::prepare_owners`] has looked for them. (Of another socket, everything but the
-    /// processes would be right, if it was prepared once.)
+    /// The row of the last prepared socket; without processes until [`Enricher::prepare_owners`] has found them. (For
+    /// another socket that was prepared before, everything except processes is right.)
     pub fn row<'a>(&'a self, socket: &'a Socket) -> Row<'a> {
         let protocol = socket.protocol;
         let cgroups = self.cgroups.as_ref();
@@ -454,8 +452,8 @@ impl Enricher {
         }
     }
 
-    /// Begins another listing: processes, interfaces and cgroups may have changed; the names of
-    /// users and services are kept.
+    /// Begins another listing: processes, interfaces and cgroups may have changed; names of users and services are
+    /// kept.
     pub fn next_listing(&mut self) {
         self.owners = self.owners.take().map(Owners::forget);
         self.status = None;
@@ -469,7 +467,7 @@ impl Enricher {
         self.interfaces.clear();
     }
 
-    /// Time has passed since the events before: cgroups and containers may have come. What is known stays so.
+    /// Begins another batch of events: cgroups and containers may be new. Known ones are kept.
     pub fn next_batch(&mut self) {
         self.ran.clear();
         if let Some(cgroups) = &mut self.cgroups {
@@ -480,14 +478,14 @@ impl Enricher {
         }
     }
 
-    /// What must be said about names that are missing.
+    /// Warnings about missing names.
     pub fn warnings(&self) -> Vec<Warning> {
         let owners = self.owners.as_ref();
         owners.map_or_else(Vec::new, |owners| owners.warnings(self.names.tasks))
     }
 }
 
-/// What a cgroup is, in a word: no name can look like one that is gone, or like a path.
+/// The short name of a cgroup. A name that could be confused with a removed cgroup or a path is not used.
 fn made_in<'a>(maker: Option<&'a Place>, cgroup: &'a [u8]) -> &'a [u8] {
     let facts = [Fact::Container, Fact::Pod, Fact::Unit];
     let name = maker.and_then(|place| facts.iter().find_map(|fact| place.get(*fact)));

@@ -1,13 +1,13 @@
-//! Names by number, each looked up once.
+//! Caches names by number.
 
 use std::collections::BTreeMap;
 
 pub(super) type LookUp = fn(u32) -> Option<Box<str>>;
 
-/// The names that were asked for, and the numbers without one.
+/// Names looked up, and numbers without one.
 #[derive(Debug)]
 pub(super) struct NameCache {
-    /// `None` = nothing has a name.
+    /// `None` = no number has a name.
     look_up: Option<LookUp>,
     names: BTreeMap<u32, Option<Box<str>>>,
 }
@@ -18,14 +18,14 @@ impl NameCache {
         Self { look_up, names }
     }
 
-    /// Looks the name of a number up, once.
+    /// Looks up the name of a number once.
     pub(super) fn prepare(&mut self, number: u32) {
         if let Some(look_up) = self.look_up {
             self.names.entry(number).or_insert_with(|| look_up(number));
         }
     }
 
-    /// Looks the name of a number up in this way, once.
+    /// Looks up the name of a number once, with this function.
     pub(super) fn prepare_by(
         &mut self,
         number: u32,
@@ -40,14 +40,14 @@ impl NameCache {
         self.names.get(&number)?.as_deref()
     }
 
-    /// The name, or the number in digits where there is none.
+    /// The name, or the number in digits if there is none.
     pub(super) fn name_or_digits(&mut self, number: u32) -> String {
         self.prepare(number);
         let name = self.name(number).map(str::to_owned);
         name.unwrap_or_else(|| number.to_string())
     }
 
-    /// Takes the name of a number, whatever a look-up would find.
+    /// Sets the name of a number, in place of a lookup.
     pub(super) fn set(&mut self, number: u64, name: &[u8]) {
         if let (Ok(number), Ok(name)) = (u32::try_from(number), str::from_utf8(name)) {
             self.names.insert(number, Some(name.into()));

@@ -1,4 +1,4 @@
-//! Without programs in the kernel `/proc` alone tells descriptors.
+//! In place of `task_files` in a build without BPF: only `/proc` lists descriptors.
 
 use std::convert::Infallible;
 use std::io::ErrorKind;
@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use crate::error::Error;
 use crate::procfs::fd::Known;
 
-/// There is none.
+/// Never exists.
 #[derive(Debug)]
 pub(super) struct TaskFiles(Infallible);
 

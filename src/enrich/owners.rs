@@ -1,4 +1,4 @@
-//! Which processes hold a socket.
+//! Finds the processes that hold a socket.
 
 mod fd_index;
 mod missing;
@@ -24,25 +24,25 @@ use scanner::{FdScan, FdScanner};
 pub use scanner::{OwnerSource, ScanScope};
 use suspects::{Kin, Suspects};
 
-/// Walks over all processes per listing: the first, and two for sockets made since.
+/// Scans of all processes per listing: the first, and two for sockets made since.
 const MOST_WALKS: u8 = 3;
 
-/// Finds the processes of sockets. Nothing is read before the first socket that can have any.
+/// Finds the processes of sockets. Reads nothing before the first socket that can have any.
 #[derive(Debug)]
 pub(super) struct Owners {
     scanner: FdScanner,
     scan: Option<FdScan>,
     walks: u8,
-    /// Processes that were asked for; `None` = gone.
+    /// Processes read; `None` = gone.
     details: HashMap<u32, Option<Known>>,
     found: Scratch,
     suspects: Suspects,
-    /// The last socket may have a process that was not found. Of those that are looked at, that is, where
-    /// they are [chosen](ScanScope::Only).
+    /// True if the last socket may have a process that was not found; if they are [chosen](ScanScope::Only), among
+    /// those.
     pub(super) in_doubt: bool,
-    /// Sockets too new for the last walk that was made, by inode.
+    /// Inodes of sockets made after the last scan allowed.
     too_new: HashSet<u64>,
-    /// Sockets whose owners may be outside of what we can see.
+    /// Sockets whose owners may be invisible to us.
     out_of_sight: usize,
 }
 
@@ -52,45 +52,45 @@ struct Known {
     kin: Kin,
 }
 
-/// What names processes beyond what they tell themselves.
+/// Caches for what `/proc` itself does not say of a process.
 #[derive(Debug)]
 pub(super) struct Names {
     pub(super) users: NameCache,
-    /// Where they run, if it is wanted.
+    /// Where processes run, if requested.
     pub(super) containers: Option<Containers>,
     pub(super) tasks: Tasks,
 }
 
-/// What is shown of processes beyond their names and numbers.
+/// Details of processes that are shown beyond names and numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tasks {
-    /// Which threads have a descriptor.
+    /// The threads that have a descriptor.
     pub threads: bool,
-    /// Security contexts, of sockets too.
+    /// Security contexts, also of sockets.
     pub contexts: bool,
 }
 
-/// How far a search could look.
+/// The result of a search for processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sight {
-    /// Somebody holds a socket, of whatever kind.
+    /// True if somebody holds a socket of any kind.
     pub found: bool,
-    /// There is a process, maybe one of the kernel's, whose descriptors this user may not list; or
-    /// there are no processes to look at.
+    /// True if this user may not list the descriptors of some process, maybe a kernel thread; or if there are no
+    /// processes to read.
     pub refused: bool,
 }
 
-/// What processes hold.
+/// All descriptors of sockets.
 #[derive(Debug)]
 pub struct Held {
-    /// Descriptors that are sockets, in their order, each once: those of threads and rings, too.
+    /// Descriptors that are sockets, sorted, without duplicates; includes those of threads and rings.
     pub descriptors: Vec<Descriptor>,
-    /// True if these are all.
+    /// True if none is missing.
     pub is_whole: bool,
 }
 
 impl Owners {
-    /// Will look below `root`: `/proc`, another procfs, or a copy of one.
+    /// Will read processes below `root`: `/proc`, another procfs, or a copy of one.
     pub(super) fn new(
         root: impl Into<PathBuf>,
         scope: ScanScope,
@@ -113,7 +113,7 @@ impl Owners {
         }
     }
 
-    /// Takes what a look found that began then, before the first of its own.
+    /// Uses an earlier scan that began at `began`, in place of the first.
     pub(super) fn use_walk(&mut self, began: Moment, found: Walk) {
         if self.walks == 0
             && let Some(scan) = self.scanner.take(began, found)
@@ -123,7 +123,7 @@ impl Owners {
         }
     }
 
-    /// Looks at once, whether a socket asks for it or not.
+    /// Scans now, whether a socket needs it or not.
     pub(super) fn look(&mut self) -> Sight {
         let scan = self.scanned();
         Sight {
@@ -132,7 +132,7 @@ impl Owners {
         }
     }
 
-    /// Looks at once, and gives what was found.
+    /// Scans now, and returns the descriptors.
     pub(super) fn held(&mut self) -> Held {
         let scan = self.scanned();
         Held {
@@ -146,12 +146,12 @@ impl Owners {
         self.scan.insert(scan)
     }
 
-    /// Everything found is out of date: the next listing walks again.
+    /// Forgets everything: the next listing scans again.
     pub(super) fn forget(self) -> Self {
         Self::with(self.scanner)
     }
 
-    /// Looks for the processes of a socket. A socket with an inode is held by something.
+    /// Finds the processes of a socket. A socket with an inode is held by something.
     pub(super) fn of(&mut self, socket: &Socket, names: &mut Names) -> ProcessStatus {
         self.found.clear();
         self.in_doubt = socket.lacks_inode();
@@ -162,7 +162,7 @@ impl Owners {
         }
     }
 
-    /// Who holds another socket, while what was found of the first is kept.
+    /// The holders of another socket, keeping the result for the first.
     pub(super) fn of_other(&mut self, inode: u64, uid: Option<u32>, names: &mut Names) -> Peer {
         let kept = (mem::take(&mut self.found), self.in_doubt);
         self.in_doubt = false;
@@ -178,13 +178,12 @@ impl Owners {
         }
     }
 
-    /// The processes that the last call of [`Owners::of`] found, by pid, each with its descriptors
-    /// ascending.
+    /// The processes found by the last call of [`Owners::of`], by pid, each with its descriptors in ascending order.
     pub(super) fn found(&self) -> &[Process] {
         self.found.get()
     }
 
-    /// Where these run; `None` = of one of them it cannot be told, or there are none.
+    /// The common place of these processes; `None` = unknown for one of them, or there are none.
     pub(super) fn place(&self) -> Option<Arc<Place>> {
         let mut places = self.found().iter().map(|process| process.place.clone());
         let first = places.next()??;
@@ -217,7 +216,7 @@ impl Owners {
         }
     }
 
-    /// What it means that somebody holds a socket of this user.
+    /// The status of a socket with holders, by its user.
     fn complete(&mut self, scan: &FdScan, uid: Option<u32>) -> ProcessStatus {
         if matches!(self.scanner.scope, ScanScope::Only(_)) {
             return ProcessStatus::Found;
@@ -231,7 +230,7 @@ impl Owners {
         ProcessStatus::Partial
     }
 
-    /// What it means that nobody holds a socket; its inode, if it is too new.
+    /// The status of a socket without holders; `newer` = its inode, if it is too new.
     fn missing(&mut self, scan: &FdScan, newer: Option<u64>) -> ProcessStatus {
         let is_unreadable = newer.is_some() || !scan.is_whole();
         self.in_doubt = is_unreadable;
@@ -252,14 +251,14 @@ impl Owners {
     fn take_scan(&mut self) -> FdScan {
         self.scan.take().unwrap_or_else(|| {
             self.walks += 1;
-            // A number may belong to another process by now.
+            // A pid may have been reused.
             self.details.clear();
             self.suspects = Suspects::default();
             self.scanner.scan()
         })
     }
 
-    /// Adds a process with these descriptors, found by a look that began then, unless it is gone.
+    /// Adds a process with these descriptors, from a scan begun at `began`, unless it is gone.
     fn add(&mut self, held: &[Descriptor], began: u64, names: &mut Names) {
         let Some(&first) = held.first() else {
             return;
@@ -275,7 +274,7 @@ impl Owners {
             let described = process::read(&scanner.root, pid, containers.is_some())?;
             let is_older = described.started.is_some_and(|started| started < began);
             if !is_older && !scanner.holds(first) {
-                // The number is another process's by now.
+                // The pid has been reused.
                 return None;
             }
             let mut process = described.process;
@@ -304,12 +303,12 @@ impl Owners {
         }
     }
 
-    /// What must be known of owners that are not shown; nothing when none were asked for.
+    /// Warnings about owners that are missing; none if owners were not requested.
     pub(super) fn warnings(&self, Tasks { contexts, .. }: Tasks) -> Vec<Warning> {
         let Some(scan) = &self.scan else {
             return Vec::new();
         };
-        // Who is out of sight beside it makes no difference.
+        // After a failure, other limits of visibility do not matter.
         if let Some(cause) = scan.failure.clone() {
             return vec![Warning::Failed(cause)];
         }
@@ -331,7 +330,7 @@ impl Owners {
     }
 }
 
-/// Adds what is wanted of a process that has these descriptors.
+/// Adds the requested details of a process with these descriptors.
 fn describe(process: &mut Process, root: &Path, held: &[Descriptor], tasks: Tasks) {
     if tasks.threads {
         let (tids, fds) = threads_of(root, held).into_iter().unzip();
@@ -349,12 +348,12 @@ fn describe(process: &mut Process, root: &Path, held: &[Descriptor], tasks: Task
     }
 }
 
-/// Processes that are written again and again without new memory.
+/// A list of processes that reuses its memory.
 #[derive(Debug, Default)]
 struct Scratch {
     processes: Vec<Process>,
     used: usize,
-    /// Of those that are used.
+    /// Parallel to the used processes.
     kin: Vec<Kin>,
 }
 

@@ -1,7 +1,7 @@
-//! Which socket is at the other end.
+//! Finds the socket at the other end of a connection.
 //!
-//! The kernel tells it of unix sockets. The other end of a connection over IP has the same four numbers the other
-//! way round; where addresses are translated, the numbers that whoever translates them keeps.
+//! The kernel reports it for unix sockets. The other end of an IP connection has the same addresses and ports
+//! swapped; under NAT, those that the translating namespace tracks.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,10 +9,10 @@ use std::net::IpAddr;
 
 use crate::model::{Address, Family, Protocol, Socket, SocketType, Source, State, Translation};
 
-/// How often connections are read per listing: once, and for those made since.
+/// Reads of all connections per listing: one, and two for those made since.
 const MOST_READS: u8 = 3;
 
-/// A connection as one end of it sees it: its own address, and the other.
+/// A connection as seen from one end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Ends {
     protocol: Protocol,
@@ -21,7 +21,7 @@ struct Ends {
 }
 
 impl Ends {
-    /// Those of a socket, if it is connected. An IPv4-mapped address is the IPv4 address.
+    /// The ends of a connected socket. An IPv4-mapped address is taken as IPv4.
     fn of(socket: &Socket) -> Option<Self> {
         let protocol = socket.protocol;
         let address = |ip: Option<IpAddr>, port: Option<u32>| {
@@ -45,7 +45,7 @@ impl Ends {
         }
     }
 
-    /// True if it cannot leave its namespace.
+    /// True if the connection cannot leave its namespace.
     fn is_loopback(&self) -> bool {
         self.local.0.is_loopback() || self.peer.0.is_loopback()
     }
@@ -59,46 +59,46 @@ impl Ends {
 /// A socket at one end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct End {
-    /// Inode number of its network namespace; `None` = the own one, unasked.
+    /// Inode number of its network namespace; `None` = the own one, not requested.
     pub(super) netns: Option<u32>,
     pub(super) inode: Option<u64>,
     pub(super) uid: Option<u32>,
-    /// True if it may have an inode that was not told.
+    /// True if it may have an inode that was not reported.
     pub(super) lacks_inode: bool,
     /// True in `TIME_WAIT`.
     is_over: bool,
 }
 
 impl End {
-    /// True if both may be one socket: before it was accepted, and after it was closed, it has no inode.
+    /// True if both may be one socket: it has no inode before `accept` and after closing.
     fn may_be(&self, other: &Self) -> bool {
         let inodes = self.inode.zip(other.inode);
         self.netns == other.netns && inodes.is_none_or(|(one, other)| one == other)
     }
 }
 
-/// What is at the other end of a socket.
+/// The other end of a socket.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum OtherEnd {
     /// This socket.
     Socket(End),
     /// Nothing.
     Nothing,
-    /// It cannot be told, or it is elsewhere.
+    /// Unknown, or on another machine.
     Unknown,
 }
 
-/// The connections of all namespaces that are looked at, at one moment: about 150 bytes each.
+/// The connections of all namespaces listed, at one moment: about 150 bytes each.
 #[derive(Debug, Default)]
 pub struct Connections {
     ends: HashMap<Ends, End>,
-    /// Further ones with the same numbers: in other namespaces, on other interfaces.
+    /// Further connections with the same ends: in other namespaces, on other interfaces.
     twins: HashMap<Ends, Vec<End>>,
-    /// As one end sees it, and as the other does, in the namespace that translates.
+    /// Translated connections: by one end, the translating namespace and the other end.
     translated: HashMap<Ends, Vec<(Option<u32>, Ends)>>,
-    /// How often they were read.
+    /// How often connections were read.
     reads: u8,
-    /// True if some may be missing, or translated in ways that are not known.
+    /// True if some connections or translations may be missing.
     pub is_partial: bool,
 }
 
@@ -117,7 +117,7 @@ impl Connections {
         };
         match self.ends.entry(ends) {
             Entry::Vacant(free) => _ = free.insert(end),
-            // The same one, which changed while it was read.
+            // The same connection, changed during the read.
             Entry::Occupied(mut first) if first.get().may_be(&end) => {
                 if end.inode.is_some() {
                     first.insert(end);
@@ -151,13 +151,13 @@ impl Connections {
         self.ends.get(ends).into_iter().chain(twins).copied()
     }
 
-    /// What is at the other end of a socket with these ends.
+    /// The other end of a socket with these ends.
     fn opposite(&self, socket: &Socket, ends: Ends) -> OtherEnd {
         let turned = ends.turned();
         let own = |end: &End| end.netns == socket.netns;
         let mut here = self.at(&turned).filter(own);
         match (here.next(), here.next()) {
-            // It is left of another connection, whose numbers were used again meanwhile.
+            // A remainder of an earlier connection with the same ports.
             (Some(end), None) if end.is_over && socket.state == State::Established => {
                 return OtherEnd::Unknown;
             }
@@ -181,11 +181,11 @@ impl Connections {
                 found.push(end);
             }
         }
-        // Another one with the same ends may be whose other end that is.
+        // The found end may belong to another socket with the same ends.
         let has_twin = !is_loopback && self.at(&ends).any(|end| !own(&end));
         match *found {
             [end] if !has_twin => OtherEnd::Socket(end),
-            // It would be here, if it were not closed, or not yet open.
+            // The other end would be here, unless it is closed or not yet open.
             [] if ends.is_within() && is_alone(socket) && !is_translated && !self.is_partial => {
                 OtherEnd::Nothing
             }
@@ -193,13 +193,13 @@ impl Connections {
         }
     }
 
-    /// True if they must be read, or read again, before the other end of this socket can be told.
+    /// True if connections must be read, or read again, to find the other end of this socket.
     pub(super) fn lack(&self, socket: &Socket) -> bool {
         let is_new = |ends: Ends| !self.knows(socket, &ends);
         self.reads < MOST_READS && Ends::of(socket).is_some_and(is_new)
     }
 
-    /// Takes the place of those that were read before.
+    /// Replaces those read before.
     pub(super) fn after(self, before: &Self) -> Self {
         Self {
             reads: before.reads + 1,
@@ -207,12 +207,12 @@ impl Connections {
         }
     }
 
-    /// What is at the other end.
+    /// The other end of a socket.
     pub(super) fn of(&self, socket: &Socket) -> OtherEnd {
         if socket.family == Family::Unix {
             return match socket.peer_inode {
                 Some(inode) => OtherEnd::Socket(End {
-                    // Both ends of a connection are made where the client is; datagrams go elsewhere.
+                    // Both ends of a connection are in the client's namespace; datagrams may go elsewhere.
                     netns: socket
                         .netns
                         .filter(|_| socket.kind != Some(SocketType::Dgram)),
@@ -232,7 +232,7 @@ impl Connections {
         }
     }
 
-    /// True if it had these ends when they were read.
+    /// True if these ends were already this socket's at the last read.
     fn knows(&self, socket: &Socket, ends: &Ends) -> bool {
         let is_it = |end: End| {
             end.netns == socket.netns && socket.inode.is_none_or(|inode| end.inode == Some(inode))
@@ -276,7 +276,7 @@ mod tests {
         known
     }
 
-    /// The inode of the socket at the other end; 0 = nothing, `None` = it cannot be told.
+    /// The inode at the other end; 0 = nothing, `None` = unknown.
     fn other_end(of: &Socket, known: Connections) -> Option<u64> {
         let unread = Connections::default();
         assert!(unread.lack(of));
@@ -301,17 +301,17 @@ mod tests {
         for (others, expected) in [
             (&[&own, &here][..], Some(12)),
             (&[&own, &here, &there], Some(12)),
-            // Accepted while they were read.
+            // Accepted during the read.
             (&[&own, &waiting, &here], Some(12)),
             (&[&own, &here, &waiting], Some(12)),
-            // Of a connection before.
+            // Of an earlier connection.
             (&[&own, &over], None),
             (&[&younger, &here], None),
             (&[&own, &there], Some(22)),
             (&[&own, &there, &further], None),
-            // Two of them here: bound to two interfaces.
+            // Two here, bound to two interfaces.
             (&[&own, &here, &again], None),
-            // Another one in its place.
+            // A later socket with the same ends.
             (&[&own, &there, &socket(3, 31, CLIENT, SERVER)], None),
             (&[&own], None),
         ] {
@@ -326,14 +326,14 @@ mod tests {
         for (state, expected) in [
             (State::CloseWait, Some(0)),
             (State::SynSent, Some(0)),
-            // It may have been made while they were read.
+            // May have been made during the read.
             (State::Established, None),
             (State::TimeWait, Some(0)),
         ] {
             own.state = state;
             assert_eq!(other_end(&own, known(&[&own])), expected, "{state:?}");
         }
-        // That of another namespace is another's.
+        // The other end in another namespace is not this one's.
         let elsewhere = socket(2, 22, loopback(80), loopback(5_000));
         assert_eq!(other_end(&own, known(&[&own, &elsewhere])), Some(0));
         let partial = Connections {
@@ -341,7 +341,7 @@ mod tests {
             ..known(&[&own])
         };
         assert_eq!(other_end(&own, partial), None);
-        // Datagrams may go to a socket that is not connected.
+        // Datagrams may go to an unconnected socket.
         let mut datagram = own.clone();
         (datagram.protocol, datagram.state) = (Protocol::Udp, State::Established);
         assert_eq!(other_end(&datagram, known(&[&datagram])), None);
@@ -355,7 +355,7 @@ mod tests {
         let at = |(ip, port): ([u8; 4], u16)| (IpAddr::from(Ipv4Addr::from(ip)), port);
         let loopback = |port| ([127, 0, 0, 1], port);
         let gateway = ([10, 0, 0, 254], 5_000);
-        // A port of the host that is published on loopback, too.
+        // A port of the host published on loopback.
         let mut own = socket(1, 11, loopback(5_000), loopback(8_080));
         own.state = State::CloseWait;
         let served = socket(2, 22, SERVER, gateway);

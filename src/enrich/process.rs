@@ -1,4 +1,4 @@
-//! What `/proc/PID` tells about one process: name, command line, user.
+//! Reads a process from `/proc/PID`: name, command line, user.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -14,22 +14,22 @@ use crate::procfs::file::{self, read_path};
 /// A process without its descriptors.
 #[derive(Debug, Default)]
 pub(super) struct Described {
-    /// Without the name of its user, and without descriptors.
+    /// Without user name and descriptors.
     pub(super) process: Process,
-    /// When it started, in ticks since the system did.
+    /// Start time in ticks since boot.
     pub(super) started: Option<u64>,
-    /// Who started it, or adopted it.
+    /// The parent process.
     pub(super) parent: Option<u32>,
-    /// The file `status`.
+    /// The content of `status`.
     pub(super) status: Vec<u8>,
-    /// The file `cgroup`, if it was wanted.
+    /// The content of `cgroup`, if requested.
     pub(super) cgroup: Option<Vec<u8>>,
 }
 
-/// Reads a process; `None` when it is gone. Where a file may not be read, or the process
-/// ends on the way, the rest stays unknown.
+/// Reads a process; `None` if it is gone. If a file may not be read, or the process ends meanwhile, the rest stays
+/// unknown.
 pub(super) fn read(root: &Path, pid: u32, has_cgroup: bool) -> Option<Described> {
-    // Everything is read through one open directory: it stays this process when its pid is reused.
+    // Everything is read through one open directory: it refers to this process even if its pid is reused.
     let path = root.join(DecInt::new(pid));
     let mut process = Process {
         pid,
@@ -61,7 +61,7 @@ pub(super) fn read(root: &Path, pid: u32, has_cgroup: bool) -> Option<Described>
     if command.as_ref().is_ok_and(Vec::is_empty) {
         command = of_another_thread(&directory, pid);
     }
-    // One that ends has lost its memory, and its command with it.
+    // An ending process has lost its memory and so its command line.
     let is_told = |command: &Vec<u8>| !command.is_empty() || !is_ending(&stat);
     if let Some(command) = command.ok().filter(is_told) {
         process.set_command(command);
@@ -81,7 +81,7 @@ pub(super) fn context_of(root: &Path, pid: u32) -> Option<Vec<u8>> {
     context(read_path(&root.join(format!("{pid}/attr/current")), SHORT).ok()?)
 }
 
-/// The text of one, which may end with a NUL or a line feed; an empty one is none.
+/// The text of a security context, without a final NUL or newline; `None` if empty.
 fn context(mut text: Vec<u8>) -> Option<Vec<u8>> {
     let end = text.iter().rposition(|byte| !matches!(byte, 0 | b'\n'))?;
     text.truncate(end + 1);
@@ -107,7 +107,7 @@ fn is_gone(process: &Path) -> bool {
     matches!(stat(process), Err(Errno::NOENT | Errno::SRCH))
 }
 
-/// The command line as another thread tells it: one that has ended, as the first may, has none.
+/// The command line as another thread shows it: a thread that has ended, perhaps the first, shows none.
 fn of_another_thread(process: &OwnedFd, pid: u32) -> rustix::io::Result<Vec<u8>> {
     let path = |thread| format!("task/{thread}/cmdline");
     let read = |thread| file::read(process, path(thread), ARGUMENTS).unwrap_or_default();
@@ -117,14 +117,14 @@ fn of_another_thread(process: &OwnedFd, pid: u32) -> rustix::io::Result<Vec<u8>>
     Ok(lines.find(|line| !line.is_empty()).unwrap_or_default())
 }
 
-/// The users that a process runs as: real, effective, saved, and for files; `None` = not told.
+/// The users of a process: real, effective, saved, file system; `None` = unknown.
 pub(super) fn users_of(root: &Path, pid: u32) -> Option<[u32; 4]> {
     let path = root.join(format!("{pid}/status"));
     uids(&read_path(&path, SHORT).ok()?)
 }
 
-/// The values of `Uid:` (`proc_pid_status(5)`). The name of the process stands above it, but cannot pose
-/// as another line: the kernel writes its newlines as `\n`.
+/// The values of `Uid:` (`proc_pid_status(5)`). The process name comes first, but cannot fake a line: the kernel
+/// escapes its newlines as `\n`.
 fn uids(status: &[u8]) -> Option<[u32; 4]> {
     let values = status
         .split(|byte| *byte == b'\n')
@@ -134,11 +134,11 @@ fn uids(status: &[u8]) -> Option<[u32; 4]> {
     values.try_into().ok()
 }
 
-/// The longest that is read of a command line: what the kernel takes (`_STK_LIM / 4 * 3`).
+/// Limit of bytes read of a command line: the kernel's own limit (`_STK_LIM / 4 * 3`).
 const ARGUMENTS: usize = 6 * 1024 * 1024;
-/// The longest that is read of a name: those of the kernel's workers have up to 64 bytes.
+/// Limit of bytes read of a name: those of kernel workers have up to 64.
 const NAME: usize = 256;
-/// The longest that is read of other files, of which none is so long.
+/// Limit of bytes read of other files; none is so long.
 const SHORT: usize = 64 * 1024;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Names of ports, from files: no packet leaves the machine for them.
+//! Names of ports, from files: nothing is sent for them.
 
 use std::fs;
 use std::ops::RangeInclusive;
@@ -11,30 +11,30 @@ use crate::text::escape;
 use super::ethertypes;
 use super::name_cache::NameCache;
 
-/// The ports the kernel chooses from unless it is told otherwise (`ip_local_port_range`).
+/// The default of `ip_local_port_range`, from which the kernel chooses ports.
 const DEFAULT_EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
 
-/// Files with names, and what reads their second words: what such a word numbers, and the number.
-/// Multipath TCP uses the ports of TCP, UDP-Lite those of UDP (RFC 3828, section 6).
+/// Files with names, and parsers of their second column, which give kind and number. MPTCP uses the ports of TCP,
+/// UDP-Lite those of UDP (RFC 3828, section 6).
 const FILES: [(&str, SecondWord); 2] = [("/etc/services", service), ("/etc/protocols", protocol)];
 
 type SecondWord = fn(&str) -> Option<(PortKind, u16)>;
 
-/// What has a name, and its name.
+/// A numbered thing and its name.
 type Named = ((PortKind, u16), Box<str>);
 
-/// Which names ports are given.
+/// Which names of ports are shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Ports {
-    /// None: they stay numbers.
+    /// None: ports stay numbers.
     #[default]
     Numbers,
-    /// The first name of a port in the files, unless the kernel gives such ports to clients.
+    /// The first name of a port in the files, unless it is an ephemeral port.
     Named,
-    /// The last name of a port in the files, whatever the port: what `netstat` shows.
+    /// The last name of a port in the files, also of ephemeral ports, as `netstat` shows.
     NamedLast,
-    /// As [`Named`](Self::Named); of a netlink port the process with that number, which may be another one's: what
-    /// `ss` shows.
+    /// As [`Named`](Self::Named); for a netlink port the process with that pid, which may be unrelated, as `ss`
+    /// shows.
     AsSs,
 }
 
@@ -42,11 +42,11 @@ pub enum Ports {
 #[derive(Debug)]
 pub(super) struct Services {
     wanted: Ports,
-    /// Ascending, each number once.
+    /// Sorted, without duplicate numbers.
     names: Option<Vec<Named>>,
-    /// Ports from here on belong to clients: a name there would be chance.
+    /// The first ephemeral port: from here on a name would be coincidence.
     ephemeral: u16,
-    /// Of processes by their numbers.
+    /// Names of processes by pid.
     processes: NameCache,
 }
 
@@ -60,7 +60,7 @@ impl Services {
         }
     }
 
-    /// Reads the files before the first socket that has such a port.
+    /// Reads the files before the first socket with such a port.
     pub(super) fn prepare(&mut self, socket: &Socket) {
         let kind = socket.protocol.port();
         if let (PortKind::PortId, Some(port)) = (kind, socket.local.port) {
@@ -81,7 +81,7 @@ impl Services {
         self.ephemeral = *range.unwrap_or(DEFAULT_EPHEMERAL).start();
     }
 
-    /// Of a number with several names one stays.
+    /// Keeps one name for each number.
     fn set(&mut self, mut names: Vec<Named>) {
         if self.wanted == Ports::NamedLast {
             names.reverse();
@@ -91,8 +91,8 @@ impl Services {
         self.names = Some(names);
     }
 
-    /// The name of a port of a socket: of the service, the IP protocol (raw), the `EtherType`
-    /// (packet), or `kernel` (netlink port 0).
+    /// The name of a socket's port: of the service, the IP protocol (raw), the `EtherType` (packet), or `kernel`
+    /// (netlink port 0).
     pub(super) fn name(&self, protocol: Protocol, port: Option<u32>) -> Option<&str> {
         let port = port.filter(|_| self.wanted != Ports::Numbers)?;
         let kind = match protocol.port() {
@@ -112,7 +112,7 @@ impl Services {
     }
 }
 
-/// The name of a process, which is told of none whose number is no such one.
+/// The name of a process; `None` if there is none with this pid.
 fn process_name(pid: u32) -> Option<Box<str>> {
     let path = PathBuf::from(format!("/proc/{pid}/comm"));
     let name = read_path(&path, NAME_MAX).ok()?;
@@ -120,12 +120,11 @@ fn process_name(pid: u32) -> Option<Box<str>> {
     Some(name.into())
 }
 
-/// Bytes that are read of a name.
+/// Bytes read of a name.
 const NAME_MAX: usize = 64;
 
-/// What a service, an IP protocol, an `EtherType` or `kernel` (netlink) stands for: the reverse of
-/// [`Services::name`], but ephemeral ports have names, too. Names are looked for before aliases, and
-/// capitals do not matter.
+/// The numbers of a service, an IP protocol, an `EtherType` or `kernel` (netlink): the reverse of [`Services::name`],
+/// except that ephemeral ports have names, too. Names precede aliases; case is ignored.
 pub(super) fn numbers(name: &str) -> Vec<(Protocol, u32)> {
     let files = FILES.iter();
     let found = files.flat_map(|(path, second)| known_as(name, &read(path), *second));
@@ -145,21 +144,20 @@ pub(super) fn numbers(name: &str) -> Vec<(Protocol, u32)> {
     numbers
 }
 
-/// Every name that a port or an IP protocol has in the files.
+/// Every name of a port or IP protocol in the files.
 pub(super) fn all() -> Vec<String> {
     let files = FILES.iter();
     let named = files.flat_map(|(path, second)| names(&read(path), *second));
     named.map(|(_, name)| name.into_string()).collect()
 }
 
-/// The ports the kernel chooses from, in the network namespace of this process if the root is `/proc`;
-/// `None` = it cannot be read.
+/// The ephemeral ports, of this process's network namespace if the root is `/proc`; `None` if unreadable.
 pub(super) fn ephemeral_range(root: &Path) -> Option<RangeInclusive<u16>> {
     let text = read_path(&root.join("sys/net/ipv4/ip_local_port_range"), RANGE_MAX).ok()?;
     range(std::str::from_utf8(&text).ok()?)
 }
 
-/// Bytes that are read of the range.
+/// Bytes read of the range.
 const RANGE_MAX: usize = 64;
 
 const KERNEL: &str = "kernel";
@@ -181,12 +179,12 @@ fn protocol(second: &str) -> Option<(PortKind, u16)> {
     Some((PortKind::IpProtocol, second.parse().ok()?))
 }
 
-/// A file that is missing has no names.
+/// Reads a file; empty if it is missing.
 fn read(path: &str) -> Vec<u8> {
     fs::read(path).unwrap_or_default()
 }
 
-/// First names; one of digits would be taken for another port's number.
+/// First names; a numeric one would be confused with a port number, and is skipped.
 fn names(text: &[u8], second: SecondWord) -> Vec<Named> {
     let is_name = |name: &[u8]| !name.iter().all(u8::is_ascii_digit);
     let named = |(name, numbered, _)| Some((numbered, std::str::from_utf8(name).ok()?.into()));
@@ -196,7 +194,7 @@ fn names(text: &[u8], second: SecondWord) -> Vec<Named> {
         .collect()
 }
 
-/// The numbers with this name; of a kind without such a name, those with such an alias.
+/// The numbers with this name; for a kind without the name, those with the alias.
 fn known_as(name: &str, text: &[u8], second: SecondWord) -> Vec<(PortKind, u16)> {
     let is_it = |word: &[u8]| word.eq_ignore_ascii_case(name.as_bytes());
     let (mut named, mut aliased) = (Vec::new(), Vec::new());
@@ -212,7 +210,7 @@ fn known_as(name: &str, text: &[u8], second: SecondWord) -> Vec<(PortKind, u16)>
     named
 }
 
-/// The name, what it is of, and the aliases, of every line that has them before its comment.
+/// Name, number and aliases of every line that has them before its comment.
 fn lines(
     text: &[u8],
     second: SecondWord,

@@ -1,4 +1,4 @@
-//! What the names in a filter stand for.
+//! Resolves the names in a filter.
 
 use std::fs;
 use std::net::IpAddr;
@@ -15,40 +15,40 @@ use crate::text::{escape, nearest};
 use super::{cgroups, hosts, interfaces, services, users};
 use crate::netns::NAMED;
 
-/// How long the addresses of one host are waited for.
+/// Time limit for resolving one host.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// So many names are few enough to be told.
+/// Up to this many names are listed in an error message.
 const FEW: usize = 6;
 
-/// Whose sockets they are.
+/// The machine that the sockets are of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Machine {
     /// This machine's.
     #[default]
     Here,
-    /// A recording's, which may hold names: each of them stays a test.
+    /// A recording's, which may contain names: names are compared per row.
     Recorded,
-    /// Those of another `/proc`: its users, interfaces and cgroups mean nothing here.
+    /// Another `/proc`'s: its users, interfaces and cgroups are unknown here.
     Elsewhere,
 }
 
-/// Asks this machine.
+/// Resolves names on this machine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SystemNames<'r> {
-    /// Whose sockets they are.
+    /// The machine that the sockets are of.
     pub machine: Machine,
-    /// Hosts are looked up.
+    /// True if hosts are resolved.
     pub hosts: bool,
-    /// True if nothing but unix sockets is listed.
+    /// True if only unix sockets are listed.
     pub only_unix: bool,
-    /// True if they are of other network namespaces, which have interfaces of their own.
+    /// True if the sockets are of other network namespaces, with their own interfaces.
     pub other_netns: bool,
-    /// What is like `/proc` and has the settings of their kernel; `None` = nothing has.
+    /// A `/proc` with the settings of the sockets' kernel; `None` = unknown.
     pub root: Option<&'r Path>,
 }
 
 impl SystemNames<'_> {
-    /// What is found here; of a recording it is looked for in the rows.
+    /// Resolves a name on this machine; for a recording, leaves it to be compared with the rows.
     fn here<T>(
         self,
         what: &str,
@@ -72,7 +72,7 @@ impl SystemNames<'_> {
     }
 
     fn interface(&self, name: &str) -> Result<Option<u32>, String> {
-        // One that is gone is shown as `if7`.
+        // Interfaces that are gone are shown as `if7`.
         if let Some(index) = name.strip_prefix("if").and_then(|index| index.parse().ok()) {
             return Ok(Some(index));
         }
@@ -96,7 +96,7 @@ impl SystemNames<'_> {
             Field::FileDevice => ("mounted device", mounts::devices()),
             _ => ("network namespace", namespaces()),
         };
-        // Where none can be told, none can be wrong.
+        // If no names are known, none is wrong.
         if all.is_empty() && field == Field::Congestion || all.iter().any(|known| known == name) {
             return Ok(());
         }
@@ -112,7 +112,7 @@ impl SystemNames<'_> {
             }
         };
         let all = id.map_or_else(cgroups::all, |_| Vec::new());
-        // Where cgroup2 is not mounted, none can be told.
+        // Without a cgroup2 mount, no paths are known.
         if all.is_empty() {
             return Ok((path, id));
         }
@@ -128,7 +128,7 @@ impl SystemNames<'_> {
     }
 }
 
-/// That there is no such thing, and what may have been meant.
+/// The error for an unknown name, with a suggestion.
 fn missing(what: &str, name: &str, all: &[String]) -> String {
     let hint = match nearest(name, all) {
         Some(near) => format!("; did you mean {}?", escape(near.as_bytes())),
@@ -140,13 +140,13 @@ fn missing(what: &str, name: &str, all: &[String]) -> String {
     format!("there is no {what} \"{}\"{hint}", escape(name.as_bytes()))
 }
 
-/// The words of a file; empty where it cannot be read.
+/// The words of a file; none if it cannot be read.
 fn words(path: &str) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-/// What stands before the colon of each line.
+/// The text before the colon of each line.
 fn before_colons(path: &str) -> Vec<String> {
     let text = fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
@@ -154,7 +154,7 @@ fn before_colons(path: &str) -> Vec<String> {
     names.map(|(name, _)| name.trim().to_owned()).collect()
 }
 
-/// Network namespaces that `ip netns` has named.
+/// Network namespaces named by `ip netns`.
 fn namespaces() -> Vec<String> {
     let entries = fs::read_dir(NAMED).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -180,7 +180,7 @@ impl Names for SystemNames<'_> {
             Field::Cgroup => return self.cgroup(&name),
             Field::Interface => self.interface(&text)?.map(u64::from),
             Field::User => self.user(&text)?.map(u64::from),
-            // It is compared as the text that rows have.
+            // Compared as text with the rows.
             Field::ProcessUser => self.user(&text).map(|_| None)?,
             _ => self.check(field, &text).map(|()| None)?,
         };
@@ -200,7 +200,7 @@ impl Names for SystemNames<'_> {
         if !self.hosts {
             return Err("host names are looked up only with -r".into());
         }
-        // The parser names the host.
+        // The parser adds the host's name.
         let none = || "no host with this name was found".into();
         hosts::addresses(name, DEADLINE).ok_or_else(none)
     }

@@ -1,4 +1,4 @@
-//! The kernel's own iterator over the descriptors of every task: `bpf_iter` for `task_file`.
+//! The kernel's iterator over the descriptors of every task: `bpf_iter` for `task_file`.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -12,34 +12,34 @@ use crate::bpf::{
 use crate::error::Error;
 use crate::procfs::fd::{Descriptor, Known, Ring};
 
-/// The function that the kernel calls for each descriptor, to which the program is attached.
+/// The kernel function called for each descriptor, to which the program is attached.
 const FUNCTION: &str = "bpf_iter_task_file";
-/// `SOCKFS_MAGIC` (`include/uapi/linux/magic.h`). The type of the inode would not do: what is opened
-/// by name with `O_PATH` may be a socket too, but of another file system, with numbers of its own.
+/// `SOCKFS_MAGIC` (`include/uapi/linux/magic.h`). The inode's type is not enough: a descriptor opened with `O_PATH` may
+/// be a socket file of another file system, with its own inode numbers.
 const SOCKFS_MAGIC: i32 = 0x534f_434b;
-/// `ANON_INODE_FS_MAGIC`, likewise: rings of `io_uring`, among others.
+/// `ANON_INODE_FS_MAGIC`, likewise: `io_uring` and others.
 const ANON_INODE_FS_MAGIC: i32 = 0x0904_1934;
 /// `BPF_FUNC_seq_write`.
 const SEQ_WRITE: i32 = 127;
 
-/// So many records are read at once: the kernel never gives more than 32 KiB.
+/// Records read at once: the kernel returns at most 32 KiB.
 const BUFFER: usize = 2_048;
-/// Scans of a million descriptors without a record: the iterator passes all descriptors of a process
+/// Limit of reads without a record, after a million descriptors each: the iterator visits all descriptors of a process
 /// without a first thread once for each of its other threads.
 const MOST_IN_VAIN: usize = 16;
 
-/// A program in the kernel that tells every descriptor that is a socket.
+/// A BPF program that lists every descriptor that is a socket.
 #[derive(Debug)]
 pub(super) struct TaskFiles {
     link: Link,
 }
 
 impl TaskFiles {
-    /// Has the program checked by the kernel and attached.
+    /// Loads and attaches the program.
     ///
     /// # Errors
     ///
-    /// When the kernel has no such iterator, or does not let us use it.
+    /// When the kernel has no such iterator, or refuses it to us.
     pub(super) fn load() -> Result<Self, Error> {
         Self::load_with(Path::new(BTF))
     }
@@ -52,18 +52,18 @@ impl TaskFiles {
         Ok(Self { link })
     }
 
-    /// Runs over every task.
+    /// Runs over all tasks.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses, or there is no end to threads that have descriptors.
+    /// When the kernel refuses, or too many reads give no record.
     pub(super) fn run(&self) -> Result<Known, Error> {
         let failed = |cause| Error::bpf("run over descriptors", cause);
         self.link.iterate().and_then(read).map_err(failed)
     }
 }
 
-/// What the program reads.
+/// The types and functions that the program uses.
 const WANTED: [(TypeKind, &str); 7] = [
     (TypeKind::Function, FUNCTION),
     (TypeKind::Struct, "bpf_iter__task_file"),
@@ -74,9 +74,9 @@ const WANTED: [(TypeKind, &str); 7] = [
     (TypeKind::Struct, "super_block"),
 ];
 
-/// The program. It writes a record for each descriptor: other threads than the first come only with
-/// descriptors of their own, and count only where the first has some, too, for then `/proc` tells the
-/// same. The kernel checks before the first run that it does nothing but read.
+/// The program, which writes a record for each descriptor. The kernel visits other threads than the first only if they
+/// have their own descriptors; they count only if the first has some, too, because then `/proc` shows the same. The
+/// kernel verifies before the first run that the program only reads.
 fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
     use Register as R;
     use Size::{Eight, Four};
@@ -84,7 +84,7 @@ fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
     let of_run = |name, value| btf.offset("bpf_iter__task_file", name, value);
     let of_task = |name, value| btf.offset("task_struct", name, value);
     let (context, task, file) = (R::R6, R::R7, R::R8);
-    // Where the record is put together, from the end of the stack.
+    // Stack slots of the record, from the stack's end.
     let (inode, pid, fd) = (-16, -8, -4);
 
     let mut code = Assembler::default();
@@ -92,7 +92,7 @@ fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
     code.copy(context, R::R1);
     code.load(Eight, task, context, of_run("task", Pointer)?);
     code.jump(Condition::Is(task, 0), end);
-    // There is none when the last one has been told.
+    // Null after the last descriptor.
     code.load(Eight, file, context, of_run("file", Pointer)?);
     code.jump(Condition::Is(file, 0), end);
     code.load(Eight, R::R1, task, of_task("group_leader", Pointer)?);
@@ -131,13 +131,12 @@ fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
 /// Bytes of a [`FdRecord`].
 const RECORD: i32 = 16;
 
-/// In the place of an inode, with the number of the thread added: the descriptor may be a ring of
-/// `io_uring`.
+/// In place of an inode, with the thread's id added: the descriptor may be an `io_uring`.
 const ANONYMOUS: i32 = i32::MIN;
-/// As it is read.
+/// The same as an unsigned number.
 const FIRST_ANONYMOUS: u64 = u64::MAX << 31;
 
-/// What the program writes for a descriptor; inode 0 = it is no socket, and nothing [`ANONYMOUS`].
+/// A record of a descriptor; inode 0 = neither a socket nor [`ANONYMOUS`].
 #[derive(Clone, FromBytes, IntoBytes)]
 #[repr(C)]
 struct FdRecord {
@@ -179,7 +178,7 @@ fn read(mut output: impl io::Read) -> io::Result<Known> {
             }
         }
     }
-    // Threads come in the order of their own numbers.
+    // Threads are visited by their own ids, not by pid.
     known.pids.sort_unstable();
     known.pids.dedup();
     Ok(known)

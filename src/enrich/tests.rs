@@ -184,7 +184,7 @@ fn owner_is_in_doubt_where_none_was_found() -> std::io::Result<()> {
         enricher.prepare_owners(&socket);
         enricher.doubts_owners()
     };
-    // Held, held by something else, and held by none of those that were looked at.
+    // Held, held by something else, and held by none of the processes considered.
     assert!(!doubts(root.path(), ScanScope::All, Some(77)));
     assert!(doubts(root.path(), ScanScope::All, Some(78)));
     assert!(!doubts(root.path(), ScanScope::Only(vec![9]), Some(78)));

@@ -1,10 +1,10 @@
 //! Names of users.
 
-/// User names by the name service of the system; without the program, from `/etc/passwd` alone.
+/// Looks up users in the system's name service; without the feature `cli`, only in `/etc/passwd`.
 #[cfg(feature = "cli")]
 mod asked {
     pub(in crate::enrich) fn uid_of(name: &str) -> Option<u32> {
-        // The call cannot take a NUL.
+        // The C function takes no NUL.
         let name = Some(name).filter(|name| !name.contains('\0'))?;
         uzers::get_user_by_name(name).map(|user| user.uid())
     }
@@ -16,7 +16,7 @@ mod asked {
 
 #[cfg(not(feature = "cli"))]
 mod asked {
-    /// The first line of `/etc/passwd` that has this at this place.
+    /// Reads the first line of `/etc/passwd` with this text in this field.
     fn find<T>(place: usize, text: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         let file = std::fs::read_to_string("/etc/passwd").ok()?;
         let mut lines = file.lines();
@@ -36,7 +36,7 @@ mod asked {
 
 pub(super) use asked::uid_of;
 
-/// The name of a user, as the system tells it; one of digits would be taken for another user's number.
+/// The name of a user; a numeric one would be confused with a uid, and is skipped.
 pub(super) fn name_of(uid: u32) -> Option<Box<str>> {
     let name = asked::name_of(uid)?;
     (!name.chars().all(char::is_numeric)).then(|| name.into())

@@ -1,4 +1,4 @@
-//! Which processes a procfs does not even list.
+//! Finds out which processes a procfs hides.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::procfs::fd::is_kernel_thread;
 use crate::procfs::file::read_path;
 use crate::procfs::mounts::mounts;
 
-/// The kernel's thread that starts all others of its threads (`rest_init`, `init/main.c`).
+/// The parent of all kernel threads (`rest_init`, `init/main.c`).
 const KTHREADD: &str = "2/stat";
 /// Inode number of the first user namespace (`PROC_USER_INIT_INO`, `include/linux/proc_ns.h`).
 const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
@@ -22,18 +22,18 @@ const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 /// Inode number of the first PID namespace (`PROC_PID_INIT_INO`, likewise).
 const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
-/// Who can be seen in a directory of processes.
+/// The visible processes of a procfs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Visibility {
-    /// Everybody.
+    /// All.
     All,
-    /// Those of a PID namespace that is not the first one: others may be outside.
+    /// Those of a PID namespace that is not the first: others may be outside.
     PidNamespace,
-    /// Our own only: the procfs was mounted with `hidepid`, and we are not exempt.
+    /// Only our own: it was mounted with `hidepid`, and we are not exempt.
     OwnOnly,
 }
 
-/// Is this a procfs, so that what it shows changes? Otherwise it is a copy of one.
+/// True if this is a procfs, whose content changes, not a copy of one.
 pub(super) fn is_live(root: &Path) -> bool {
     match statfs(root) {
         Ok(file_system) => file_system.f_type == PROC_SUPER_MAGIC,
@@ -41,7 +41,7 @@ pub(super) fn is_live(root: &Path) -> bool {
     }
 }
 
-/// Does `root` number processes as this process does? Not if it is that of another PID namespace.
+/// True if `root` has the pids that this process sees, not those of another PID namespace.
 pub(super) fn numbers_as_here(root: &Path) -> bool {
     let own = std::process::id().to_string();
     is_live(root) && fs::read_link(root.join("self")).is_ok_and(|link| link.as_os_str() == &*own)
@@ -59,7 +59,7 @@ impl Visibility {
     }
 }
 
-/// What keeps a walk through `root` by this process from every process there is; `None` = nothing.
+/// Why reading `root` would miss processes; `None` = it would not.
 pub(super) fn limit(root: &Path) -> Option<&'static str> {
     let enters = |sets: CapabilitySets| {
         let any = CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE;
@@ -76,18 +76,18 @@ pub(super) fn limit(root: &Path) -> Option<&'static str> {
     }
 }
 
-/// Does `root`, a live procfs, hide the processes of others from this process?
+/// True if `root`, a live procfs, hides the processes of other users from this process.
 pub(super) fn is_hiding(root: &Path) -> bool {
     let device = stat(root).map(|stat| (major(stat.st_dev), minor(stat.st_dev)));
     device.is_ok_and(|device| hides_others(&mounts(), device, &Reader::of_this_process()))
 }
 
-/// Is it the procfs of the first PID namespace? Kernel threads live in no other one.
+/// True for the procfs of the first PID namespace: kernel threads are in no other.
 fn shows_kernel_threads(root: &Path) -> bool {
     read_path(&root.join(KTHREADD), 1024).is_ok_and(|stat| is_kernel_thread(&stat))
 }
 
-/// What keeps this process from others, in words; `None` = it is not root.
+/// Why this process may not read others, in words; `None` = it is not root.
 pub(super) fn why_refused() -> Option<&'static str> {
     if !geteuid().is_root() {
         None
@@ -100,14 +100,14 @@ pub(super) fn why_refused() -> Option<&'static str> {
     }
 }
 
-/// Is this process in the first namespace of a kind? A kernel without such namespaces has one only.
+/// True if this process is in the first namespace of a kind, the only one if the kernel lacks such namespaces.
 pub(super) fn is_namespace(kind: &str, inode: u64) -> bool {
     stat(format!("/proc/self/ns/{kind}")).map_or(true, |stat| stat.st_ino == inode)
 }
 
-/// What decides over `hidepid`.
+/// What `hidepid` depends on.
 struct Reader {
-    /// May look into every process: `CAP_SYS_PTRACE`, and not just inside a user namespace.
+    /// True if it may read every process: `CAP_SYS_PTRACE` outside of user namespaces.
     privileged: bool,
     groups: Vec<u32>,
 }
@@ -124,7 +124,7 @@ impl Reader {
     }
 }
 
-/// Does the procfs with this device number hide the processes of others from the reader?
+/// True if the procfs with this device number hides the processes of other users from the reader.
 ///
 /// `has_pid_permissions` (`fs/proc/base.c`): `hidepid` is `off`, `noaccess`, `invisible` or
 /// `ptraceable` (0, 1, 2, 4 before 5.8); all but the last exempt the group `gid`, by default 0.

@@ -8,11 +8,11 @@ use super::{Meaning, unescaped};
 
 /// The id of a container.
 const ID: &str = "3fa9c1d27b5e4806a1c3e5f70912b4d6e8fa0b1c2d3e4f5061728394a5b6c7d8";
-/// That of one within it.
+/// The id of a nested container.
 const IN: &str = "b0b1c2d3e4f5061728394a5b6c7d83fa9c1d27b5e4806a1c3e5f70912b4d6e8f";
 const POD: &str = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
 
-/// The runtime and id, the pod, the unit; `ID`, `IN`, `POD` and `POD_` stand for themselves.
+/// Runtime and id, pod, unit; `ID`, `IN`, `POD` and `POD_` are placeholders.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
 const CONTAINERS: [Row; 48] = [

@@ -1,11 +1,11 @@
-//! Who works for a container, and who only says so.
+//! Processes that work for a container, and processes that only pretend to.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::{Machine, id, words};
 
-/// What root's engines and those of a user have written.
+/// A machine with the files of root's engines and of a user's.
 fn served() -> Machine {
     let machine = Machine::new();
     let [podman, docker, rootless, moved] = ['1', '2', '4', '5'].map(id);
@@ -49,7 +49,7 @@ const PROXY: &str =
     "docker-proxy -proto tcp -host-port 80 -container-ip 172.17.0.2 -container-port 80";
 const OF_ANN: &str = "/user.slice/user-1000.slice/user@1000.service/user.slice";
 
-/// What runs, where, as whom and whether in a PID namespace of its own; container, unit and image.
+/// Process, cgroup, user and whether in another PID namespace; then container, unit and image.
 type Runs<'a> = ((&'a str, &'a str), String, (u32, bool), [&'a str; 3]);
 
 fn are(machine: &Machine, all: &[Runs<'_>]) {
@@ -124,7 +124,7 @@ fn nothing_names_what_is_not_its_own() {
                 (0, false),
                 ["333333333333", "-", "-"],
             ),
-            // Neither the files nor the processes of a user name a container of root's, nor do root's a user's.
+            // Neither a user's files or processes name root's containers, nor root's a user's.
             (
                 ("sh", "sh"),
                 format!("/libpod-{podman}"),
@@ -137,7 +137,7 @@ fn nothing_names_what_is_not_its_own() {
                 inside,
                 ["555555555555", "-", "-"],
             ),
-            // What poses as another in something that does not look like a container.
+            // Impostors in something that does not look like a container.
             (("conmon", &later), "/c1".into(), inside, ["-", "-", "-"]),
             (
                 ("docker-proxy", PROXY),
@@ -163,7 +163,7 @@ fn what_listens_for_a_container_without_root_is_named_after_it() {
     let process = |pid, runs, user| machine.process(pid, runs, "/", user);
     let conmon = conmon(&rootless, "old");
     process(5, ("conmon", &conmon), ann);
-    // What conmon has started, without a cgroup of its own, and what that has started.
+    // A process that conmon started without a cgroup of its own, and its child.
     let web = process(6, ("httpd", "httpd"), (1000, true));
     let worker = process(7, ("httpd", "httpd"), (100_033, true));
     machine.below(6, 5);
@@ -183,7 +183,7 @@ fn what_listens_for_a_container_without_root_is_named_after_it() {
     let held = machine.0.path().join("proc/10/fd");
     fs::create_dir(&held).unwrap();
     symlink(network, held.join("6")).unwrap();
-    // Who poses as one of these: in the namespace of the machine, below another process, in a PID namespace.
+    // Impostors: in the machine's network namespace, below another process, in another PID namespace.
     let false_port = process(11, ("rootlessport", "rootlessport"), ann);
     let orphan = process(12, ("httpd", "httpd"), (1000, true));
     machine.below(12, 8);

@@ -165,7 +165,7 @@ fn live_cgroups_have_their_paths() {
     assert_eq!(cgroups.path(number), Some(expected.as_bytes()));
 }
 
-/// Of 64 bits, as every kernel that runs these tests is.
+/// Every kernel that runs these tests has 64 bits.
 #[test]
 fn the_kernel_tells_the_id_of_a_cgroup() {
     let Some(mount) = mounted() else {

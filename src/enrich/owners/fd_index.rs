@@ -1,17 +1,17 @@
-//! Descriptors by inode.
+//! An index of descriptors by inode.
 
 use crate::procfs::fd::Descriptor;
 
-/// Descriptors in their order, each once, and where those of each inode begin: 16 bytes a descriptor,
+/// Sorted descriptors without duplicates, and a hash table of where those of each inode begin: 16 bytes a descriptor,
 /// and 8 to 16 a socket.
 ///
-/// To halve the list again and again instead would take longer for all sockets of a large machine than
-/// to find their descriptors: nearly every step misses the caches.
+/// A binary search would take longer for all sockets of a large machine than finding their descriptors: nearly every
+/// step misses the caches.
 #[derive(Debug)]
 pub(super) struct FdIndex {
     descriptors: Vec<Descriptor>,
-    /// A hash table with open addresses, at most half full: places in the list, counted from 1; 0 =
-    /// nothing. Its length is a power of two, and not 1.
+    /// A hash table with open addressing, at most half full: positions in the list, counted from 1; 0 = free. Its
+    /// length is a power of two, at least 2.
     places: Vec<u32>,
 }
 
@@ -37,12 +37,12 @@ impl FdIndex {
         held
     }
 
-    /// All of them, in order.
+    /// All descriptors, sorted.
     pub(super) fn descriptors(&self) -> &[Descriptor] {
         &self.descriptors
     }
 
-    /// Who holds the socket with this inode, by process and number.
+    /// The descriptors of the socket with this inode, by process and number.
     pub(super) fn of(&self, inode: u64) -> &[Descriptor] {
         for slot in slots(inode, self.places.len()) {
             let place = self.places.get(slot).copied().unwrap_or(0);
@@ -63,8 +63,8 @@ fn is_same_socket(a: &Descriptor, b: &Descriptor) -> bool {
     a.inode == b.inode
 }
 
-/// Where an inode may stand in a table of this length, a power of two: all of it, from a place that
-/// its number decides. Neighbours are spread.
+/// The slots to probe for an inode in a table of this length, a power of two: all, from the one that its hash gives.
+/// Consecutive inodes are spread.
 fn slots(inode: u64, length: usize) -> impl Iterator<Item = usize> {
     /// 2^64 divided by the golden ratio.
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn every_one_of_many_is_found_and_no_other() {
-        // Dense, in steps of a power of two, and far apart.
+        // Consecutive, in steps of a power of two, and far apart.
         for step in [1, 2, 1 << 10, 1 << 20, 1 << 32, 12_345_679] {
             let inode = |number: u64| 1 + number * step;
             let list: Vec<_> = (0..3_000).map(|number| (inode(number), 1, 1)).collect();

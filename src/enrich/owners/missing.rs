@@ -1,4 +1,4 @@
-//! What is said of processes that cannot be read.
+//! Warnings about processes that cannot be read.
 
 use std::io;
 
@@ -16,10 +16,10 @@ pub(super) const OUTSIDE: &str = "processes outside this PID namespace are not v
 pub(super) const NO_CONTEXTS: &str =
     "processes have no security context here: no module such as SELinux gives them one";
 
-/// More processes than this are counted, not named.
+/// More processes than this are counted, not listed.
 const MOST_NAMED: usize = 5;
 
-/// So many sockets were made after the search for processes, if there are any.
+/// Warns of sockets made after the last scan, if there are any.
 pub(super) fn too_new(count: usize) -> Option<Warning> {
     let text = match count {
         0 => return None,
@@ -29,7 +29,7 @@ pub(super) fn too_new(count: usize) -> Option<Warning> {
     Some(Warning::note(text).varying("too new"))
 }
 
-/// The processes that could not be read for another reason than rights, if there are any.
+/// Warns of processes that could not be read for a reason other than privileges, if there are any.
 pub(super) fn failed(unreadable: &[Unreadable]) -> Option<Warning> {
     let mut failed = unreadable.iter().filter(|one| !one.is_refused());
     let first = failed.next()?;
@@ -43,8 +43,8 @@ pub(super) fn failed(unreadable: &[Unreadable]) -> Option<Warning> {
     Some(Warning::failed(text).varying(format!("cannot read descriptors: {cause}")))
 }
 
-/// The processes that could not be read for lack of rights, if there are any. `are_chosen` = these and no others
-/// were asked for.
+/// Warns of processes that could not be read for lack of privileges, if there are any. `are_chosen` = only these
+/// processes were requested.
 pub(super) fn refused(
     unreadable: &[Unreadable],
     are_chosen: bool,

@@ -1,4 +1,4 @@
-//! How the descriptors of all processes are found.
+//! Scans the descriptors of all processes.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,51 +15,51 @@ use crate::procfs::file::read_path;
 use crate::procfs::moment::{Moment, ticks};
 use crate::syscall::share_descriptors;
 
-/// With fewer open files on the machine a walk takes no longer than to read the description of the
-/// kernel, some milliseconds.
+/// With fewer open files on the machine, reading `/proc` takes no longer than reading the kernel's BTF, some
+/// milliseconds.
 const WORTH_AN_ITERATOR: u64 = 4_000;
-/// More than a short file of procfs holds.
+/// More than a short file of procfs.
 const SHORT: usize = 64 * 1024;
 
 named! {
-    /// How the descriptors of all processes are found. Both ways find the same.
+    /// How the descriptors of all processes are found. The result is the same.
     #[derive(Default)]
     pub enum OwnerSource {
-        /// The quicker one of those that can be used here.
+        /// The faster one that is usable here.
         #[default]
         Auto = "auto",
-        /// A walk through `/proc`.
+        /// Read `/proc`.
         Proc = "proc",
-        /// The kernel's iterator over descriptors, a BPF program. It can only be used where a walk may
-        /// look at every process, and needs rights of its own.
+        /// The kernel's iterator over descriptors, a BPF program. Usable only if every process may be read, and with
+        /// further privileges.
         Bpf = "bpf",
     }
 }
 
-/// Whose descriptors are looked at.
+/// The processes whose descriptors are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ScanScope {
-    /// Everybody's.
+    /// All.
     #[default]
     All,
-    /// Everybody's, as the first thread of each shows them; the kernel's iterator cannot tell that.
+    /// All, as seen by the first thread of each; the kernel's iterator cannot show that.
     FirstThreads,
-    /// Those of these processes; who else holds a socket is not told.
+    /// Only these processes; other holders of a socket are not found.
     Only(Vec<u32>),
 }
 
-/// Descriptors by inode, and how much they say.
+/// Descriptors by inode, and how complete they are.
 #[derive(Debug)]
 pub(super) struct FdScan {
     pub(super) index: FdIndex,
     /// Processes that could not be read, ascending.
     pub(super) unreadable: Vec<Unreadable>,
-    /// The directory of some could not be opened.
+    /// True if the directory of some process could not be opened.
     pub(super) refused: bool,
     pub(super) visibility: Visibility,
-    /// The moment before the look.
+    /// The moment before the scan.
     pub(super) began: Moment,
-    /// Why there was none.
+    /// Why there was no scan.
     pub(super) failure: Option<Cause>,
 }
 
@@ -75,25 +75,25 @@ impl FdScan {
         }
     }
 
-    /// True if nobody is left who may hold a socket and was not read.
+    /// True if every process that may hold a socket was read.
     pub(super) fn is_whole(&self) -> bool {
         let all = self.failure.is_none() && self.visibility == Visibility::All;
         all && self.unreadable.is_empty()
     }
 }
 
-/// Finds descriptors below a root, again and again.
+/// Scans descriptors below a root, repeatedly.
 #[derive(Debug)]
 pub(super) struct FdScanner {
     pub(super) root: PathBuf,
     pub(super) scope: ScanScope,
-    /// [`OwnerSource::Auto`] = not decided, or for the iterator.
+    /// [`OwnerSource::Auto`] = undecided, or decided for the iterator.
     pub(super) source: OwnerSource,
     iterator: Option<TaskFiles>,
 }
 
 impl FdScanner {
-    /// Will ask this source, or walk where first threads are wanted.
+    /// Will use this source, or `/proc` if only first threads are wanted.
     pub(super) fn new(root: PathBuf, scope: ScanScope, source: OwnerSource) -> Result<Self, Error> {
         let source = match scope {
             ScanScope::FirstThreads => OwnerSource::Proc,
@@ -133,21 +133,21 @@ impl FdScanner {
         }
     }
 
-    /// What was found by a look that began then and that this one would repeat; `None` = it would not.
+    /// Uses an earlier scan begun at `began`, if this scanner would repeat it; else `None`.
     pub(super) fn take(&self, began: Moment, found: Walk) -> Option<FdScan> {
         let would = self.scope == ScanScope::All && self.source != OwnerSource::Bpf;
         let is_same = would && self.root == Path::new("/proc") && numbers_as_here(&self.root);
         is_same.then(|| FdScan::of(found, Visibility::of(&self.root), began))
     }
 
-    /// Does the process have this descriptor now?
+    /// True if the process has this descriptor now.
     pub(super) fn holds(&self, held: Descriptor) -> bool {
         let found = walk_of(&self.root, &[held.pid], Threads::All(&|_, _| false));
         found.is_ok_and(|found| found.descriptors.contains(&held))
     }
 
-    /// What the kernel's iterator tells, of these processes alone if some are named; `None` = a walk is
-    /// wanted. It sees them all, so the root must show them all, too.
+    /// The result of the kernel's iterator, limited to chosen processes; `None` = read `/proc` instead. The iterator
+    /// sees all processes, so the root must show them all, too.
     fn told(&mut self) -> Option<Result<Walk, Error>> {
         let iterator = self.iterator.as_ref()?;
         let threads = Threads::All(&share_descriptors);
@@ -166,8 +166,7 @@ impl FdScanner {
         Some(Ok(found))
     }
 
-    /// What a walk finds. Of processes that are named, the ones that `hidepid` may hide are out of
-    /// sight.
+    /// The result of reading `/proc`. Of chosen processes, those that `hidepid` may hide count as invisible.
     fn walked(&self, live: bool) -> (Result<Walk, Error>, Visibility) {
         let root = &self.root;
         let are_ours = numbers_as_here(root);
@@ -191,7 +190,7 @@ impl FdScanner {
         (found, visibility)
     }
 
-    /// What cannot be used is not tried again.
+    /// Sets the iterator; if unusable, it is not tried again.
     fn choose(&mut self, iterator: Result<TaskFiles, Error>) {
         if iterator.is_err() {
             self.source = OwnerSource::Proc;
@@ -199,15 +198,15 @@ impl FdScanner {
         self.iterator = iterator.ok();
     }
 
-    /// Few processes, or few descriptors, are read as quickly. Where system calls are filtered, one
-    /// that is unusual might be the end.
+    /// True if the iterator is worth trying. Few processes or descriptors are read as quickly; and if system calls are
+    /// filtered, an unusual one might kill lsock.
     fn pays(&self) -> bool {
         self.scope == ScanScope::All && has_many_files(&self.root) && !is_filtered(&self.root)
     }
 }
 
-/// Can these processes be told from others below `root`? Not where there are none, nor in the `/proc` of
-/// another PID namespace, whose numbers are other processes'.
+/// Checks that these processes can be identified below `root`: not if it has none, nor in the `/proc` of another PID
+/// namespace, whose pids differ.
 fn can_tell(root: &Path, pids: &[u32], live: bool) -> Result<(), Error> {
     let is_absent = |pid: &u32| !root.join(pid.to_string()).exists();
     if live && root == Path::new("/proc") && !numbers_as_here(root) {
@@ -220,7 +219,7 @@ fn can_tell(root: &Path, pids: &[u32], live: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// The kernel's iterator, where it tells the same as a walk through `root`.
+/// The kernel's iterator, if its result equals reading `root`.
 fn iterator(root: &Path) -> Result<TaskFiles, Error> {
     match limit(root) {
         None => TaskFiles::load(),
@@ -228,7 +227,7 @@ fn iterator(root: &Path) -> Result<TaskFiles, Error> {
     }
 }
 
-/// The first number in `/proc/sys/fs/file-nr`: files that are open on this machine.
+/// True if the machine has many open files, by the first number in `/proc/sys/fs/file-nr`.
 fn has_many_files(root: &Path) -> bool {
     let text = read_path(&root.join("sys/fs/file-nr"), SHORT).unwrap_or_default();
     let open = text.split(u8::is_ascii_whitespace).next();
@@ -236,7 +235,7 @@ fn has_many_files(root: &Path) -> bool {
     open >= Some(WORTH_AN_ITERATOR)
 }
 
-/// `Seccomp:` in `/proc/self/status` (`proc_pid_status(5)`), but for 0.
+/// True if `Seccomp:` in `/proc/self/status` (`proc_pid_status(5)`) is not 0.
 fn is_filtered(root: &Path) -> bool {
     let text = read_path(&root.join("self/status"), SHORT).unwrap_or_default();
     let mut lines = text.split(|byte| *byte == b'\n');

@@ -1,8 +1,7 @@
-//! Who else may hold a socket that some process holds, of those that could not be read.
+//! Unreadable processes that may also hold a socket.
 //!
-//! Any process may have been handed any socket, so that strictly no list of owners is complete unless
-//! every process could be read. Counted are those that have a socket the usual ways: whoever made it, and
-//! who inherited it.
+//! Any process may have been handed any socket, so strictly a list of owners is complete only if every process was
+//! read. Counted are those that may have it in the usual ways: its maker, and those who inherited it.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -11,10 +10,10 @@ use super::scanner::FdScan;
 use crate::enrich::process::users_of;
 use crate::enrich::visibility::Visibility;
 
-/// The first process of a PID namespace, which adopts orphans: that it is the parent says nothing.
+/// The first process of a PID namespace. It adopts orphans, so being the parent means nothing.
 const INIT: u32 = 1;
 
-/// A process that is known to hold a socket.
+/// A known holder of a socket.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kin {
     pub(super) pid: u32,
@@ -22,15 +21,15 @@ pub(super) struct Kin {
     pub(super) uid: Option<u32>,
 }
 
-/// The users of processes that could not be read, as far as they were asked for; `None` = not told.
+/// The users of unreadable processes, cached; `None` = unknown.
 #[derive(Debug, Default)]
 pub(super) struct Suspects(HashMap<u32, Option<[u32; 4]>>);
 
 impl Suspects {
-    /// May one that could not be read hold a socket of this user, beside these that do?
+    /// True if an unreadable process may hold a socket of this user, in addition to `holders`.
     ///
-    /// One that runs as the user who made the socket, if none of these does; the parent of one of these,
-    /// if it runs as that user; a child of one of these.
+    /// Such a process runs as the socket's user if no holder does, is the parent of a holder and runs as that user, or
+    /// is a child of a holder.
     pub(super) fn may_hold(
         &mut self,
         scan: &FdScan,
@@ -56,7 +55,7 @@ impl Suspects {
         })
     }
 
-    /// May this process run as this user?
+    /// True if this process may run as this user.
     fn may_be(&mut self, pid: u32, uid: Option<u32>, root: &Path) -> bool {
         let users = self.0.entry(pid).or_insert_with(|| users_of(root, pid));
         let is_user = |uid| users.is_none_or(|users| users.contains(&uid));

@@ -26,7 +26,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// A process of a copy of /proc.
+/// Adds a process to a copy of /proc.
 fn process(root: &Path, pid: u32, name: &[u8], links: &[(u32, u64)]) {
     let directory = root.join(pid.to_string());
     fs::create_dir_all(directory.join("fd")).unwrap();
@@ -68,7 +68,7 @@ fn inode_of(socket: &impl AsFd) -> u64 {
     rustix::fs::fstat(socket).unwrap().st_ino
 }
 
-/// A process that ends with the test.
+/// A process that is killed with the test.
 struct Running(Child);
 
 impl Drop for Running {
@@ -78,7 +78,7 @@ impl Drop for Running {
     }
 }
 
-/// A program that waits, as a child with this socket for its standard input.
+/// A child that waits, with this socket as its standard input.
 fn child_holding(socket: &UdpSocket, program: &Path) -> Running {
     let copy = socket.as_fd().try_clone_to_owned().unwrap();
     let mut command = Command::new(program);
@@ -249,7 +249,7 @@ fn unreadable_process_makes_misses_uncertain() {
     assert!(texts_of(&owners)[0].starts_with("pid 1 not readable"));
 }
 
-/// A process that may not be read, as a copy shows it.
+/// Adds a process that may not be read to a copy.
 fn suspect(root: &Path, pid: u32, parent: u32, uid: u32) -> Unreadable {
     process(root, pid, b"closed", &[]);
     let status = format!("Name:\tx\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n");
@@ -268,18 +268,18 @@ fn others_may_hold_a_socket_if_they_made_or_inherited_it() {
     fs::write(root.path().join("20/stat"), stat).unwrap();
     let mut socket = with_inode(5);
     for (pid, parent, uid, made_by, may) in [
-        // Another user's, while a process of the one who made the socket is known.
+        // Of another user, while a process of the socket's user is known.
         (30, 1, 7, Some(0), false),
-        // Of the same user, and not related.
+        // Of the same user, but unrelated.
         (30, 1, 0, Some(0), false),
-        // Its parent, who runs as the one who made it, or not; init adopts.
+        // Its parent, with the socket's user or another; init adopts.
         (10, 1, 0, Some(0), true),
         (10, 1, 7, Some(0), false),
         (10, 1, 7, None, true),
         (1, 0, 0, Some(0), false),
-        // Its child, whoever it runs as.
+        // Its child, with any user.
         (30, 20, 7, Some(0), true),
-        // The one who made it is not among the known holders.
+        // No known holder has the socket's user.
         (30, 1, 7, Some(7), true),
         (30, 1, 8, Some(7), false),
         (1, 0, 7, Some(7), true),
@@ -451,7 +451,7 @@ fn hostile_name_of_a_live_process_survives() {
     assert_eq!(theirs.command, Some(command));
 }
 
-/// `/proc/PID/stat` of a process that started so many ticks after the system.
+/// `/proc/PID/stat` of a process that started this many ticks after boot.
 fn started(root: &Path, pid: u32, ticks: u64) {
     let stat = format!("{pid} (a b) S{} {ticks} 0", " 1".repeat(18));
     fs::write(root.join(format!("{pid}/stat")), stat).unwrap();
@@ -468,7 +468,7 @@ fn number_that_was_given_to_another_process_names_no_owner() {
     process(root.path(), 22, b"old", &[(3, 5)]);
     let mut owners = walking(root.path());
     assert_eq!(of(&mut owners, 1).0, ProcessStatus::Unseen);
-    // Meanwhile the first closes its descriptor, and the number of the last is another's.
+    // Meanwhile the first closes its descriptor, and the pid of the last is reused.
     for pid in [20, 22] {
         fs::remove_file(root.path().join(format!("{pid}/fd/3"))).unwrap();
     }

@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::mpsc::channel;
 use std::thread;
 
-/// What the program reads: structure, field, bytes; 0 = an address.
+/// Fields that the program reads: structure, field, size in bytes; 0 = a pointer.
 const FIELDS: [(&str, &str, u32); 13] = [
     ("bpf_iter__task_file", "meta", 0),
     ("bpf_iter__task_file", "task", 0),
@@ -38,7 +38,7 @@ const FIELDS: [(&str, &str, u32); 13] = [
     ("super_block", "s_magic", 8),
 ];
 
-/// What becomes of the program on a kernel with these fields, eight bytes apart.
+/// Builds the program for a kernel with these fields, eight bytes apart.
 fn written(fields: &[(&str, &str, u32)]) -> Result<usize, String> {
     let mut kernel = Kernel::new();
     let kinds = [
@@ -87,7 +87,7 @@ fn record_has_as_many_bytes_as_the_program_writes() {
     assert_eq!(i32::try_from(size_of::<FdRecord>()), Ok(RECORD));
 }
 
-/// The iterator, or nothing and the reason on stderr.
+/// The iterator; if unavailable, skips the test.
 fn loaded() -> Option<TaskFiles> {
     if let Some(limit) = limit(Path::new("/proc")) {
         skip(limit);
@@ -106,7 +106,7 @@ fn inode_of(socket: &impl AsFd) -> u64 {
     rustix::fs::fstat(socket).unwrap().st_ino
 }
 
-/// What the iterator tells of this process.
+/// The records of this process.
 fn own(iterator: &TaskFiles) -> Vec<Descriptor> {
     let mut told = iterator.run().unwrap();
     let own = std::process::id();
@@ -185,7 +185,7 @@ fn program_and_its_run_leave_no_descriptor() {
         let bpf = links.filter(|link| link.to_string_lossy().contains("bpf"));
         bpf.count()
     };
-    // Another test may have one for a moment.
+    // Another test may have one briefly.
     let few = (0..200).any(|_| {
         iterator.run().unwrap();
         links() <= 1
@@ -206,7 +206,7 @@ fn kernel_without_a_description_of_its_types_is_told() {
     assert_eq!(error.chain(), text);
 }
 
-/// Gives these in turn, then the end.
+/// Yields these results in turn, then the end.
 struct Output(VecDeque<io::Result<Vec<u8>>>);
 
 impl Read for Output {

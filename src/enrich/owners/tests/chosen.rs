@@ -1,4 +1,4 @@
-//! Processes that are named.
+//! Chosen processes.
 
 use super::*;
 
