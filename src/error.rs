@@ -1,5 +1,4 @@
-//! What can go wrong, said once: each variant names the operation and the object, the cause is in
-//! [`std::error::Error::source`].
+//! Errors. Each variant names the operation and the object; the cause is in [`std::error::Error::source`].
 
 use std::fmt;
 use std::io;
@@ -8,10 +7,10 @@ use std::path::Path;
 use crate::model::Table;
 use crate::text::{chain, escape_path};
 
-/// Why bytes, or a line of text, are not what they should be.
+/// Why bytes or a line of text are malformed.
 pub type Malformed = String;
 
-/// Why nothing could be read. It names the operation and the object; the cause is its source.
+/// An error that names the operation and the object; the cause is its source.
 ///
 /// ```
 /// let error = lsock::Sockets::new().replay("/no/such/file").list().unwrap_err();
@@ -21,19 +20,19 @@ pub type Malformed = String;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The command line asks for something that does not exist or does not go together.
+    /// The command line has an unknown or contradictory option or value.
     Usage(String),
-    /// Something failed, for this reason.
+    /// An operation failed for this reason.
     Failed(String, io::Error),
-    /// The netlink socket could not be made, or the request not sent, or the table is not listed.
+    /// The netlink socket could not be opened, the request not be sent, or the table not be listed.
     #[doc(hidden)]
     Netlink(Table, io::Error),
-    /// `poll(2)` failed, or signals cannot be heard: nothing more can be seen of what is watched.
+    /// `poll(2)` failed or signals cannot be caught, so watching cannot continue.
     Watch(io::Error),
-    /// `/proc` has no file for a table, whose sockets are watched.
+    /// `/proc` has no file for a watched table.
     #[doc(hidden)]
     NotInProc(Table),
-    /// No source lists a table, or what one sends makes no message.
+    /// No source lists a table, or a message or file is malformed.
     Unusable(String),
     /// Standard output could not be written.
     #[doc(hidden)]
@@ -41,26 +40,26 @@ pub enum Error {
 }
 
 impl Error {
-    /// A file could not be opened, read or written.
+    /// The error for a file that could not be opened, read or written.
     #[doc(hidden)]
     pub fn file(operation: &str, path: impl AsRef<Path>, cause: impl Into<io::Error>) -> Self {
         let path = escape_path(path.as_ref());
         Self::Failed(format!("cannot {operation} {path}"), cause.into())
     }
 
-    /// A program cannot run in the kernel.
+    /// The error for a program that cannot run in the kernel.
     #[doc(hidden)]
     pub fn bpf(operation: &str, cause: io::Error) -> Self {
         Self::Failed(format!("bpf: cannot {operation}"), cause)
     }
 
-    /// Was it the reader of a pipe that went away?
+    /// True if the reader of the output pipe has closed it.
     #[doc(hidden)]
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(cause) if cause.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// The whole chain on one line, outermost first.
+    /// The error and its causes on one line, outermost first.
     pub fn chain(&self) -> String {
         chain(self)
     }
@@ -72,7 +71,7 @@ impl fmt::Display for Error {
             Self::Usage(text) | Self::Failed(text, _) | Self::Unusable(text) => f.write_str(text),
             Self::Netlink(table, cause) => {
                 write!(f, "netlink: cannot list {table}")?;
-                // What sock_diag means by it; there is no file in this.
+                // ENOENT from sock_diag means a missing module, not a missing file.
                 if cause.kind() == io::ErrorKind::NotFound {
                     let module = table.protocol.diag_module();
                     write!(f, ": {module} is not loaded (ENOENT); modprobe {module}")?;

@@ -1,23 +1,23 @@
-//! How a run ends: the only place that knows exit statuses.
+//! Exit statuses.
 
-/// What a run came to; of several the last one here is the word about all of them.
+/// The result of a run; of several results the greatest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// Done, and everything asked for was told.
+    /// Success: everything requested was reported.
     Done,
-    /// A check does not hold: `--expect`, `-q`, `--wait`, `--fail-on`. Under the name `netstat`: this
-    /// system does not have what was asked for by name.
+    /// A check failed: `--expect`, `-q`, `--wait`, `--fail-on`. As `netstat`: this system lacks what was requested by
+    /// name.
     Failed,
-    /// Usage, an unreadable source, a list known to be incomplete, or a check that cannot be answered.
+    /// A usage error, an unreadable source, a list known to be incomplete, or an undecidable check.
     Trouble,
-    /// An option that `netstat` does not have, under its name.
+    /// As `netstat`: an option that it does not have.
     Misused,
-    /// A signal ended a wait; its number.
+    /// A signal of this number ended a wait.
     Interrupted(u8),
 }
 
 impl Verdict {
-    /// Each of them; of signals that of Ctrl-C.
+    /// One of each; of signals that of Ctrl-C.
     pub const EACH: [Self; 4] = [
         Self::Done,
         Self::Failed,
@@ -25,7 +25,7 @@ impl Verdict {
         Self::Interrupted(2),
     ];
 
-    /// The exit status: 0, 1 or 2; of a signal that which shells tell of it.
+    /// The exit status: 0 to 3; after a signal the one that shells use.
     pub const fn status(self) -> u8 {
         match self {
             Self::Done => 0,

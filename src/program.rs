@@ -1,4 +1,4 @@
-//! A run of the program, from its command line to its exit status.
+//! Runs the program, from command line to exit status.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -10,8 +10,8 @@ use crate::mode::{self, Messages};
 use crate::query::Query;
 use crate::render::{Envelope, Repetition};
 
-/// Runs the command line `arguments` (the program's name first): data to `out`, messages to
-/// `messages`. Gives the exit status.
+/// Runs the command line `arguments` (the program's name first), with data to `out` and messages to `messages`.
+/// Returns the exit status.
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     terminal: Terminal,
@@ -22,7 +22,7 @@ pub fn run(
     let mut messages = Messages::new(cli::program(&arguments), messages);
     let verdict = match execute(arguments, terminal, out, &mut messages) {
         Ok(verdict) => verdict,
-        // The reader has seen enough: `lsock | head`.
+        // The reader has closed the pipe: `lsock | head`.
         Err(error) if error.is_broken_pipe() => Verdict::Done,
         Err(error) => {
             messages.error(&error.chain());
@@ -72,7 +72,7 @@ fn execute(
     }
 }
 
-/// Which machine, and when.
+/// Host name and time.
 fn envelope(query: &Query) -> Envelope {
     let host = rustix::system::uname()
         .nodename()

@@ -1,4 +1,4 @@
-//! A listing, decided before the first system call.
+//! A listing as the command line defines it, before any system call.
 
 mod check;
 mod detail;
@@ -23,27 +23,27 @@ use crate::source::events::Watched;
 use crate::source::{Extensions, Request};
 pub use check::{Check, Count};
 
-/// Opens the standard output once more: a run that may be interrupted waits for its reader there.
+/// Duplicates standard output, so that an interruptible run notices when its reader goes away.
 pub type OpenOutput = fn() -> io::Result<OwnedFd>;
 
-/// What to list, from where, and how to show it.
+/// What to list, from which source, and how to show it.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
     /// The tables, in the order they are listed.
     pub tables: Vec<Table>,
-    /// Protocols were named; otherwise `tables` is the default.
+    /// True if protocols were named; otherwise `tables` is the default.
     pub named: bool,
-    /// Protocols that were named by themselves, as options or in the filter.
+    /// Protocols named individually, as options or in the filter.
     pub alone: BTreeSet<Protocol>,
-    /// The only version of IP that is checked: sockets of IPv6 count by what they speak.
+    /// The only IP version that is checked: IPv6 sockets count by the version they use.
     pub checked: Option<Family>,
-    /// Which sockets of a table.
+    /// The states and sockets selected per table.
     pub selection: Selection,
-    /// States whose sockets are left alone, whatever the filter.
+    /// States whose sockets are excluded, whatever the filter.
     pub spared: StateSet,
-    /// Which of those.
+    /// The filter on the selected sockets.
     pub filter: Expr,
-    /// True if they are to be ended: then their cookies are needed, and every match must be certain.
+    /// True if matching sockets will be closed: this needs their cookies and certain matches.
     pub is_ended: bool,
     /// The optional parts of a socket.
     pub extensions: Extensions,
@@ -51,58 +51,58 @@ pub struct Query {
     pub has_usual_columns: bool,
     /// The names to look up.
     pub lookups: Lookups,
-    /// How it is found where processes run that are accused of something.
+    /// How to find where the processes in findings run.
     pub places: Places,
-    /// Look up host names too, of IPv4-mapped addresses so.
+    /// How to look up host names of IPv4-mapped addresses; `None` = no host names.
     pub hosts: Option<Mapped>,
-    /// What was looked up for the filter alone, and is not shown.
+    /// Lookups for the filter only, not shown.
     pub hidden: Hidden,
-    /// Rows, or how many there are.
+    /// Rows or counts.
     pub report: Report,
     /// The form of the output.
     pub format: Format,
-    /// Its columns and looks.
+    /// Columns and style.
     pub layout: Layout,
-    /// In which order rows are shown.
+    /// The order of rows.
     pub order: Order,
-    /// Rows shown at the most; in a summary, listeners.
+    /// The maximum number of rows; in a summary, of listeners.
     pub limit: Option<usize>,
-    /// Where sockets come from.
+    /// The source of sockets.
     pub input: Input,
-    /// The network namespaces whose sockets they are; empty = the own one.
+    /// The network namespaces; empty = the own one.
     pub netns: Vec<Wanted>,
-    /// What may have been meant instead.
+    /// A suggestion for a likely mistake.
     pub hint: Option<String>,
-    /// Where to keep what was read.
+    /// The file in which to record what is read.
     pub record: Option<PathBuf>,
-    /// The file to write to, instead of the standard output.
+    /// The file to write to, instead of standard output.
     pub output: Option<PathBuf>,
-    /// Rows, or one of each group of them.
+    /// How to group rows, if at all.
     pub groups: Option<Groups>,
-    /// What rows begin with.
+    /// The prefix of rows.
     pub stamp: Option<Stamp>,
-    /// What must hold of what matches.
+    /// The condition on the matches.
     pub check: Check,
 }
 
 /// Events to wait for, and how to show them.
 #[derive(Debug)]
 pub struct Watching {
-    /// Which sockets, from where, and what to look up.
+    /// The sockets, their source, and lookups.
     pub query: Query,
-    /// What events are put together to.
+    /// How events are grouped.
     pub grouping: Grouping,
-    /// The looks of the output.
+    /// The style of the output.
     pub layout: EventLayout,
     /// When to end; `None` = when interrupted.
     pub duration: Option<Duration>,
-    /// Where it is written to, if that is known.
+    /// How to duplicate the output, if that is known.
     pub output: Option<OpenOutput>,
 }
 
 impl Watching {
-    /// What is watched, as the filter narrows it. Of a pair that is the whole: what is asked of one end does
-    /// not hold for the other, which may be of the other IP version.
+    /// The watched tables, as the filter narrows them. Pairs are watched without a filter: its conditions on one end do
+    /// not hold for the other, which may use the other IP version.
     pub fn watched(&self) -> Vec<Watched> {
         let tables = &self.query.tables;
         let owners = self.query.lookups.owners.is_some();
@@ -130,41 +130,41 @@ impl Watching {
     }
 }
 
-/// Sockets to end.
+/// Sockets to close.
 #[derive(Debug)]
 pub struct Killing {
-    /// Which, and how what became of them is shown.
+    /// The sockets, and how the results are shown.
     pub query: Query,
     /// True if only the exit status is wanted.
     pub is_quiet: bool,
-    /// True if nothing is to be ended.
+    /// True if nothing is closed.
     pub is_dry: bool,
-    /// How often `--yes` was given: once for the sockets, twice for the own connection too.
+    /// How often `--yes` was given: once for the sockets, twice to include the own connection.
     pub yes: u8,
-    /// Asks at the terminal; `None` = there is nobody to ask.
+    /// Asks on the terminal; `None` = nobody to ask.
     pub ask: Option<Ask>,
-    /// The connection of the `ssh` session that this runs in: its own end and the peer's.
+    /// The connection of the `ssh` session of this run: own end and peer.
     pub ssh: Option<[SocketAddr; 2]>,
 }
 
-/// Asks a question that is answered with yes or no.
+/// Asks a yes-or-no question.
 pub type Ask = fn(&str) -> io::Result<bool>;
 
-/// What is told of the sockets.
+/// What is reported of the sockets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Report {
-    /// Each of them.
+    /// Each socket.
     #[default]
     Rows,
-    /// `-s`: how many there are, and what is wrong.
+    /// `-s`: counts and findings.
     Summary {
-        /// `--fail-on`: a finding so grave, or graver, fails the run.
+        /// `--fail-on`: a finding at least this severe fails the run.
         fail_on: Option<Severity>,
     },
 }
 
 impl Query {
-    /// What the selection and the filter mean for one table.
+    /// Selection and filter for one table.
     pub fn rule(&self, table: Table) -> Rule {
         let selected = self.selection.states(table.protocol);
         let selected = Test::State(selected.intersection(self.spared.complement()));
@@ -180,7 +180,7 @@ impl Query {
         used.any(|field| Field::RATES.contains(field))
     }
 
-    /// The same with a column for namespaces, unless columns were chosen.
+    /// The query with a column for namespaces, unless columns were chosen.
     #[must_use]
     pub fn showing_namespaces(&self) -> Self {
         let mut shown = self.clone();
@@ -191,7 +191,7 @@ impl Query {
         shown
     }
 
-    /// The same of one namespace, if one is named.
+    /// The query for one namespace, if given.
     pub fn within(&self, namespace: Option<Arc<Namespace>>) -> Cow<'_, Self> {
         match namespace {
             Some(namespace) => Cow::Owned(Self {
@@ -214,7 +214,7 @@ impl Query {
                 ..self.extensions
             },
             narrow: match self.input {
-                // The answer about one connection does not tell what is stored of it.
+                // The reply about a single connection has no BPF storage.
                 _ if storage => Narrow {
                     exact: None,
                     ..Narrow::of(rule)
@@ -227,28 +227,28 @@ impl Query {
     }
 }
 
-/// Protocols and families as they were named.
+/// The protocols and families named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tables {
     /// Protocols named.
     pub protocols: BTreeSet<Protocol>,
     /// IP versions named.
     pub families: BTreeSet<Family>,
-    /// Those that were named by themselves, not among others.
+    /// Protocols named individually, not in a group.
     pub alone: BTreeSet<Protocol>,
-    /// Protocols that only the filter names: they are added to the default.
+    /// Protocols named only by the filter, which are added to the default.
     pub filtered: BTreeSet<Protocol>,
-    /// Types of sockets of the protocols named that are left out.
+    /// Socket types of named protocols that are excluded.
     pub omitted: BTreeSet<(Protocol, SocketType)>,
 }
 
 impl Tables {
-    /// Was anything named?
+    /// True if anything was named.
     pub fn are_named(&self) -> bool {
         !self.protocols.is_empty() || !self.families.is_empty()
     }
 
-    /// Is this protocol among what is named, or added by the filter?
+    /// True if this protocol is named, or added by the filter.
     pub fn names(&self, protocol: Protocol) -> bool {
         self.protocols.contains(&protocol) || self.is_added(protocol)
     }
@@ -257,10 +257,9 @@ impl Tables {
         self.protocols.is_empty() && self.filtered.contains(&protocol)
     }
 
-    /// The tables of what was named, in the order they are listed. An IP version without an IP
-    /// protocol means the default ones. Where netlink alone is asked, ping sockets, which it does not
-    /// know, are left out unless they are named alone.
-    /// `with_ipv6` = those of IPv6 too whose sockets may speak IPv4.
+    /// The tables named, in listing order. An IP version without an IP protocol means the default ones. If only netlink
+    /// is read, ping sockets, which it does not list, are omitted unless named individually.
+    /// `with_ipv6` = also IPv6 tables, whose sockets may use IPv4.
     pub fn list(&self, input: &Input, with_ipv6: bool) -> Vec<Table> {
         let mut protocols = self.protocols.clone();
         let ip_named = protocols.iter().any(|protocol| protocol.is_ip());

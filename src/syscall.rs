@@ -1,12 +1,12 @@
-//! `kcmp(2)`, `name_to_handle_at(2)` and two requests of `ioctl(2)`, which no crate has in a safe form.
+//! `kcmp(2)`, `name_to_handle_at(2)` and two requests of `ioctl(2)`, which no crate offers in a safe form.
 //!
-//! What makes the unsafe code sound:
+//! The unsafe code is sound because:
 //!
-//! - `kcmp(2)` takes numbers and gives one: no memory of ours is touched.
-//! - `name_to_handle_at(2)` reads a path up to its NUL, and writes a handle of no more bytes than ours states to
-//!   have room for, which any bytes are, and a number.
-//! - `SIOCGSKNS` takes no argument, and gives a new descriptor or an error, be it for what is no socket;
-//!   `NS_GET_NSTYPE` gives a number.
+//! - `kcmp(2)` takes and returns numbers; it touches no memory.
+//! - `name_to_handle_at(2)` reads a path up to its NUL, and writes a number and a handle no longer than its stated
+//!   size; any bytes are a valid handle.
+//! - `SIOCGSKNS` takes no argument, and returns a new descriptor or an error, also for a descriptor that is no socket;
+//!   `NS_GET_NSTYPE` returns a number.
 
 use std::ffi::{CString, c_int};
 use std::io;
@@ -26,12 +26,12 @@ struct Handle {
     id: [u8; 8],
 }
 
-/// The id of a cgroup, as sockets and programs know it, by its directory. On a kernel of 32 bits it is more
-/// than the number of the inode.
+/// The id of a cgroup, as in sockets and BPF programs, by its directory. On a 32-bit kernel it is more than the
+/// inode number.
 ///
 /// # Errors
 ///
-/// When it is no directory of cgroup2, or the kernel does not tell.
+/// When it is no directory of cgroup2, or the kernel does not report the id.
 pub fn cgroup_id(directory: &Path) -> io::Result<u64> {
     let path = CString::new(directory.as_os_str().as_bytes())?;
     let mut handle = Handle {
@@ -39,8 +39,8 @@ pub fn cgroup_id(directory: &Path) -> io::Result<u64> {
         ..Handle::default()
     };
     let mut mount: c_int = 0;
-    // SAFETY: the path ends with its NUL, the handle has room for as many bytes as it states, and both it
-    // and the number are there until the call returns.
+    // SAFETY: the path ends with NUL, the handle is as large as it states, and it and the number exist until the
+    // call returns.
     let failed = unsafe {
         libc::syscall(
             libc::SYS_name_to_handle_at,
@@ -67,21 +67,21 @@ const GET_NETWORK: libc::Ioctl = 0x894c;
 ///
 /// # Errors
 ///
-/// When it is no socket, or `CAP_NET_ADMIN` is missing in the user namespace that owns it.
+/// When it is no socket, or `CAP_NET_ADMIN` is missing in the user namespace that owns the network namespace.
 pub fn network_of(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     // SAFETY: the descriptor is open; see above.
     let number = unsafe { libc::ioctl(socket.as_raw_fd(), GET_NETWORK) };
     if number < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: it has just been opened for this call.
+    // SAFETY: the descriptor was just opened for this call.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// `NS_GET_NSTYPE` (`include/uapi/linux/nsfs.h`).
 const GET_KIND: libc::Ioctl = 0xb703;
 
-/// True of the descriptor of a network namespace, among those of nsfs.
+/// True if a descriptor of nsfs is of a network namespace.
 pub fn is_network(namespace: BorrowedFd<'_>) -> bool {
     // SAFETY: the descriptor is open; see above.
     let kind = unsafe { libc::ioctl(namespace.as_raw_fd(), GET_KIND) };
@@ -91,7 +91,7 @@ pub fn is_network(namespace: BorrowedFd<'_>) -> bool {
 /// `KCMP_FILES` (`include/uapi/linux/kcmp.h`).
 const KCMP_FILES: c_int = 2;
 
-/// True if two tasks have the same descriptors; false if not, or if the kernel does not say.
+/// True if two tasks share their descriptors; false if not, or if the kernel refuses to compare.
 pub fn share_descriptors(one: u32, other: u32) -> bool {
     // SAFETY: all arguments are numbers; see above.
     let answer = unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_FILES, 0, 0) };

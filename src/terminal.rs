@@ -1,5 +1,5 @@
-//! The surroundings of the program. Of a terminal the screen is taken for a view, the keys are read, and
-//! it is given back as it was, whatever happens.
+//! The terminal and environment of the program. For a view, takes over the screen, reads keys, and always restores
+//! the terminal.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -37,10 +37,10 @@ use signal_hook::consts::{
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
 
-/// The size of a terminal that does not say it.
+/// The size of a terminal that does not report one.
 const USUAL: [u16; 2] = [80, 24];
 
-/// What there is.
+/// Describes the terminal and environment.
 pub(crate) fn found() -> Terminal {
     let stdout = io::stdout();
     let is_terminal = isatty(&stdout);
@@ -62,14 +62,14 @@ pub(crate) fn found() -> Terminal {
     }
 }
 
-/// What POSIX says: the first of these that is set and not empty counts.
+/// The locale by POSIX: the first variable that is set and not empty.
 fn locale() -> OsString {
     let set = ["LC_ALL", "LC_CTYPE", "LANG"].map(env::var_os);
     let mut set = set.into_iter().flatten();
     set.find(|value| !value.is_empty()).unwrap_or_default()
 }
 
-/// Asks on the terminal. Everything but a yes is a no.
+/// Asks on the terminal; only yes means yes.
 fn ask(question: &str) -> io::Result<bool> {
     write!(io::stderr(), "{question} [y/N] ")?;
     let mut answer = String::new();
@@ -77,7 +77,7 @@ fn ask(question: &str) -> io::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// The connection of the `ssh` session. `sudo` does not pass its name on: then a process above has it.
+/// The connection of the `ssh` session. `sudo` does not pass the variable on; then an ancestor process has it.
 fn session() -> Option<[SocketAddr; 2]> {
     const NAME: &str = "SSH_CONNECTION";
     let mut found = env::var_os(NAME);
@@ -95,11 +95,11 @@ fn session() -> Option<[SocketAddr; 2]> {
     ends(found?.to_str()?)
 }
 
-/// The ends in `10.0.0.5 52211 10.0.0.1 22`: our own and the client's.
+/// The ends in `10.0.0.5 52211 10.0.0.1 22`: our own, then the client's.
 fn ends(text: &str) -> Option<[SocketAddr; 2]> {
     let mut words = text.split_ascii_whitespace();
     let mut end = || {
-        // A link-local one names its interface.
+        // A link-local address names its interface.
         let address = words.next()?.split('%').next()?.parse().ok()?;
         Some(SocketAddr::new(address, words.next()?.parse().ok()?))
     };
@@ -107,7 +107,7 @@ fn ends(text: &str) -> Option<[SocketAddr; 2]> {
     Some([own, client])
 }
 
-/// Another descriptor of the standard output.
+/// Duplicates the descriptor of standard output.
 pub(crate) fn output() -> io::Result<OwnedFd> {
     io::stdout().as_fd().try_clone_to_owned()
 }
@@ -117,15 +117,14 @@ const MOUSE: &str = "\u{1b}[?1000h\u{1b}[?1006h";
 /// Disables mouse reports.
 const NO_MOUSE: &str = "\u{1b}[?1006l\u{1b}[?1000l";
 
-/// Is the terminal taken? Whoever writes to it holds this: a thread that panics, and a signal, give the
-/// terminal back, and nobody draws on it afterwards.
+/// True if the terminal is taken. Every writer holds this lock, so that a panic or signal can restore the terminal
+/// and nobody draws on it afterwards.
 static TAKEN: Mutex<bool> = Mutex::new(false);
 
-/// So long an end is put off by somebody who is stuck in writing to the terminal, or by an end in order that
-/// does not come.
+/// How long the end waits for a writer blocked on the terminal, or for an orderly end that does not come.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How often a program looks whether it has the terminal, or has it again after it was stopped.
+/// How often the program checks whether it has the terminal, or has it again after being stopped.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// Takes the terminal on standard output.
@@ -138,7 +137,7 @@ fn open(events: EventSender) -> io::Result<(Box<dyn Console>, bool)> {
     }));
     let (signals, to_redraw) = (Signals::new(caught())?, events.clone());
     thread::Builder::new().spawn(move || attend(signals, &to_redraw))?;
-    // Without a terminal to read from there is no raw mode, and there are no keys.
+    // Without a terminal as input there are neither raw mode nor keys.
     let has_keys = take()?;
     if has_keys {
         thread::Builder::new().spawn(move || read(&events))?;
@@ -165,7 +164,7 @@ impl Console for Screen {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let is_taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        // A round may be over before the signal that it runs in the background now is answered.
+        // The signal that moved the program to the background may not have been handled yet.
         if *is_taken && has_terminal() {
             self.0.write_all(bytes)
         } else {
@@ -178,7 +177,7 @@ impl Console for Screen {
     }
 }
 
-/// `true` = keys can be read. The modes of the terminal may have been changed meanwhile.
+/// Takes the terminal; true if keys can be read. Its modes may have changed meanwhile.
 fn take() -> io::Result<bool> {
     let mut is_taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
     *is_taken = true;
@@ -196,18 +195,17 @@ fn take() -> io::Result<bool> {
     Ok(is_raw)
 }
 
-/// Makes the terminal what it was, once. One that is gone needs nothing, and one that takes nothing gets its
-/// modes back.
+/// Restores the terminal, once. One that is gone needs nothing; one that blocks output gets only its modes back.
 fn give_back() {
     let until = Instant::now() + PATIENCE;
-    // Whoever stopped it with Ctrl-S waits for this too.
+    // After Ctrl-S the output stays blocked.
     let _ = tcflow(io::stdout(), Action::OOn);
     let mut lock = TAKEN.try_lock();
     while lock.is_err() && Instant::now() < until {
         thread::sleep(PATIENCE / 100);
         lock = TAKEN.try_lock();
     }
-    // Held to the end: whoever comes next may end the program.
+    // Held to the end: the next caller may end the program.
     if let Ok(is_taken) = &mut lock
         && !mem::take(&mut **is_taken)
     {
@@ -232,12 +230,12 @@ fn give_back() {
     }
 }
 
-/// The signals that would end the program or stop it, those after which the screen must be drawn again, and
-/// those that end it in order, if that takes too long. What is ignored stays ignored.
+/// Signals that would end or stop the program, after which the screen must be redrawn, or that end it in order, if that
+/// takes too long. Ignored signals stay ignored.
 fn caught() -> impl Iterator<Item = i32> {
     let ignored = ignored_signals();
     let others = [SIGPIPE, SIGCHLD, SIGURG, SIGTTIN, SIGTTOU];
-    // The C library has the first real-time signals for itself.
+    // The C library reserves the first real-time signals.
     let signals = (1..32).chain(35..=64);
     signals.filter(move |signal| {
         let is_ignored = ignored >> (signal - 1) & 1 == 1;
@@ -245,7 +243,7 @@ fn caught() -> impl Iterator<Item = i32> {
     })
 }
 
-/// Answers signals for as long as the program lives.
+/// Handles signals as long as the program runs.
 fn attend(mut signals: Signals, events: &EventSender) {
     let mut is_away = false;
     loop {
@@ -260,7 +258,7 @@ fn attend(mut signals: Signals, events: &EventSender) {
             match signal {
                 SIGWINCH => _ = events.input(Input::Redraw),
                 SIGCONT => {
-                    // Whoever stopped it has used the terminal.
+                    // Whoever stopped the program has used the terminal.
                     if let Ok(mut is_taken) = TAKEN.try_lock() {
                         *is_taken = false;
                     }
@@ -268,7 +266,7 @@ fn attend(mut signals: Signals, events: &EventSender) {
                 }
                 SIGTSTP => {
                     give_back();
-                    // Stops the program, unless there is nobody to continue it.
+                    // Stops the program, unless it is orphaned.
                     let _ = low_level::raise(SIGTTOU);
                     is_away = true;
                 }
@@ -290,17 +288,17 @@ fn attend(mut signals: Signals, events: &EventSender) {
 fn end(signal: i32) {
     give_back();
     let _ = low_level::emulate_default_handler(signal);
-    // It is one that has no name there.
+    // The crate does not know this signal.
     low_level::exit(128 + signal);
 }
 
-/// May this program use the terminal, or does the shell let it run in the background?
+/// True if the shell runs this program in the foreground.
 fn has_terminal() -> bool {
     tcgetpgrp(io::stdout()).map_or(true, |group| group == getpgrp())
 }
 
-/// Reads keys until that is not possible any more, or nobody wants them. In the background it reads none: that
-/// would stop the program while the shell is about to bring it back.
+/// Reads keys until that fails or nobody wants them. In the background it does not read: that would stop the program
+/// just as the shell brings it back.
 fn read(events: &EventSender) {
     loop {
         if !has_terminal() {

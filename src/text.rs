@@ -1,4 +1,4 @@
-//! Words and numbers for people: escaping, durations, byte units, slips, lines.
+//! Text for people: escaping, durations, byte units, spelling suggestions, wrapping.
 
 use std::borrow::{Borrow, Cow};
 use std::cmp::Reverse;
@@ -8,9 +8,9 @@ use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// Writes bytes that are not clean text so that no byte reaches a terminal raw and one name stays on
-/// one line: a backslash as `\\`; control characters, DEL, invalid UTF-8 and [what does not
-/// show](is_hidden) as one `\xHH` for each of their bytes. [`unescape`] gives the bytes back.
+/// Escapes bytes so that none reaches a terminal raw and a name stays on one line: a backslash as `\\`; control
+/// characters, DEL, invalid UTF-8 and [hidden characters](is_hidden) as `\xHH` for each byte. [`unescape`] restores
+/// the bytes.
 pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes)
         && text.chars().all(is_clean)
@@ -31,12 +31,12 @@ pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Writes a path the same way, for a message.
+/// Escapes a path for a message.
 pub fn escape_path(path: &Path) -> Cow<'_, str> {
     escape(path.as_os_str().as_bytes())
 }
 
-/// Escapes further characters of a text that [`escape`] made, as `\xHH`: a separator, say.
+/// Escapes further characters, such as separators, as `\xHH` in a text from [`escape`].
 pub fn escape_also(text: Cow<'_, str>, unwanted: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.contains(&unwanted) {
         return text;
@@ -52,28 +52,26 @@ pub fn escape_also(text: Cow<'_, str>, unwanted: impl Fn(char) -> bool) -> Cow<'
     Cow::Owned(out)
 }
 
-/// A message as it may go to a terminal: whatever was not escaped in it is now. Line feeds stay.
+/// Makes a message safe for a terminal: escapes what was not escaped yet, except newlines.
 pub fn shown(message: &str) -> Cow<'_, str> {
     escape_also(Cow::Borrowed(message), |c| {
         c != '\n' && (c.is_control() || is_hidden(c))
     })
 }
 
-/// True if a character has a meaning in a list of processes, `a[1],b[2]{3}`: within a name it is
-/// escaped.
+/// True for the separators in a list of processes, `a[1],b[2]{3}`, which are escaped in names.
 pub const fn separates_processes(c: char) -> bool {
     matches!(c, ',' | '[' | ']' | '{' | '}')
 }
 
-/// The name of a unix socket for a message: an abstract name begins with `@`, and a path that does so
-/// itself with `\x40`.
+/// The name of a unix socket for a message: `@` begins an abstract name, `\x40` a path that begins with `@`.
 pub fn unix_name(name: &[u8]) -> String {
     let (first, rest) = unix_name_parts(name);
     format!("{first}{}", escape(rest))
 }
 
-/// The name of a unix socket in two parts, to be written one after the other: what stands for its
-/// first byte, and the bytes that are still to be escaped.
+/// The name of a unix socket in two parts to write in order: the replacement of its first byte, and the bytes still
+/// to be escaped.
 pub const fn unix_name_parts(name: &[u8]) -> (&'static str, &[u8]) {
     match name {
         [0, rest @ ..] => ("@", rest),
@@ -90,7 +88,7 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     causes.map(describe).collect::<Vec<_>>().join(": ")
 }
 
-/// An operating system's error without Rust's `(os error 13)`, and in lower case.
+/// The text of an operating system error in lower case, without Rust's `(os error 13)`.
 fn describe(error: &(dyn Error + 'static)) -> String {
     let text = error.to_string();
     if !error.is::<io::Error>() {
@@ -102,7 +100,7 @@ fn describe(error: &(dyn Error + 'static)) -> String {
     first.chain(chars).collect()
 }
 
-/// The bytes that [`escape`] was given.
+/// Restores the bytes given to [`escape`].
 pub fn unescape(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -113,7 +111,7 @@ pub fn unescape(text: &str) -> Vec<u8> {
     out
 }
 
-/// The first of these bytes, and what follows it; `None` at the end.
+/// The first byte, unescaped, and the rest; `None` at the end.
 pub fn unescaped(text: &[u8]) -> Option<(u8, &[u8])> {
     let (first, rest) = text.split_first()?;
     if *first != b'\\' {
@@ -135,11 +133,11 @@ fn is_clean(c: char) -> bool {
     }
 }
 
-/// True for a character beyond ASCII that shows nothing of its own, looks like a blank, reorders the
-/// rest of the line, or breaks it: two names that differ in such a one would look alike.
+/// True for a character beyond ASCII that is invisible, looks like a blank, reorders the rest of the line, or breaks
+/// it: names that differ only in such a character would look alike.
 ///
-/// `Default_Ignorable_Code_Point` of Unicode, its other separators and blanks, and the marks of
-/// interlinear annotations.
+/// Unicode's `Default_Ignorable_Code_Point`, its other separators and blanks, and the marks of interlinear
+/// annotations.
 pub fn is_hidden(c: char) -> bool {
     match c {
         '\0'..='\u{9f}' => false,
@@ -186,26 +184,26 @@ pub fn counted(count: impl Display, noun: &str) -> String {
     }
 }
 
-/// A duration in microseconds, in the largest unit that loses nothing: `250us`, `31.25ms`, `4.5s`, `2min`.
+/// A duration in microseconds, in the largest exact unit: `250us`, `31.25ms`, `4.5s`, `2min`.
 pub fn micros(us: u64) -> String {
     text(us, MICROS)
 }
 
-/// A duration in milliseconds, likewise.
+/// As [`micros`], from milliseconds.
 pub fn millis(ms: u64) -> String {
     text(ms, MILLIS)
 }
 
-/// Bytes in binary units, likewise: `512B`, `64KiB`, `1.5MiB`, `8273449B`.
+/// Bytes in the largest exact binary unit: `512B`, `64KiB`, `1.5MiB`, `8273449B`.
 pub fn bytes(count: u64) -> String {
     text(count, SIZES)
 }
 
-/// From which value on a unit is used, how large it is, its name, and 1 with a zero for each decimal that
-/// it may have; the largest first.
+/// Units, largest first: the smallest value that uses it, its size, its name, and 10 to the power of its most
+/// decimals.
 pub(crate) type Units = [(u64, u64, &'static str, u64)];
 
-/// Of durations, in microseconds.
+/// Units of durations, in microseconds.
 pub(crate) const MICROS: &Units = &[
     (7_200_000_000, 3_600_000_000, "h", 1),
     (120_000_000, 60_000_000, "min", 1),
@@ -214,7 +212,7 @@ pub(crate) const MICROS: &Units = &[
     (0, 1, "us", 1),
 ];
 
-/// Of durations, in milliseconds.
+/// Units of durations, in milliseconds.
 pub(crate) const MILLIS: &Units = &[
     (7_200_000, 3_600_000, "h", 1),
     (120_000, 60_000, "min", 1),
@@ -229,8 +227,7 @@ pub(crate) const SIZES: &Units = &[
     (0, 1, "B", 1),
 ];
 
-/// Appends a value in the largest unit that loses nothing: two values never look the same. Allocates
-/// nothing.
+/// Appends a value in the largest exact unit, so that two values never look the same. Allocates nothing.
 pub(crate) fn push_exact(out: &mut Vec<u8>, value: u64, units: &Units) {
     let fits = |(from, unit, _, tens): &&(u64, u64, &str, u64)| {
         value >= *from && (value % unit * tens).is_multiple_of(*unit)
@@ -267,7 +264,7 @@ pub(crate) fn enumeration(words: &[impl Borrow<str>], last_word: &str) -> String
     }
 }
 
-/// How many slips lie between two words: whoever types words has the program.
+/// The edit distance of two words; only needed where users type them.
 #[cfg(feature = "cli")]
 use strsim::damerau_levenshtein as distance;
 #[cfg(not(feature = "cli"))]
@@ -275,7 +272,7 @@ fn distance(one: &str, other: &str) -> usize {
     if one == other { 0 } else { usize::MAX }
 }
 
-/// Columns of a text on a terminal.
+/// The width of a text on a terminal, in columns.
 pub(crate) fn width(text: &str) -> usize {
     #[cfg(feature = "cli")]
     return unicode_width::UnicodeWidthStr::width(text);
@@ -283,7 +280,7 @@ pub(crate) fn width(text: &str) -> usize {
     return text.chars().count();
 }
 
-/// The name that a word is probably a slip of.
+/// The name of which a word is probably a misspelling.
 pub fn nearest<'n>(word: &str, names: &'n [impl AsRef<str>]) -> Option<&'n str> {
     let length = word.chars().count();
     if !(2..=40).contains(&length) {
@@ -302,8 +299,8 @@ pub fn nearest<'n>(word: &str, names: &'n [impl AsRef<str>]) -> Option<&'n str> 
         .filter(|name| distance(name) <= allowed)
 }
 
-/// Appends a text, broken at blanks into lines no wider than `width` where its words allow. Every
-/// line but the first begins with `indent` blanks; the first is taken to begin there too.
+/// Appends a text, wrapped at blanks to lines of at most `width` where words allow. Each further line begins with
+/// `indent` blanks; the first is assumed to begin at that column.
 pub fn push_wrapped(out: &mut String, text: &str, indent: usize, width: usize) {
     let mut column = indent;
     for (index, word) in text.split(' ').enumerate() {

@@ -1,44 +1,43 @@
-//! What must hold of the sockets that match, for a run to succeed.
+//! The condition on the matching sockets that decides whether a run succeeds.
 
 use std::time::Duration;
 
-/// What is checked, and how.
+/// A condition and how it is checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Check {
-    /// How many must match; `None` = it does not matter.
+    /// How many must match; `None` = any number.
     pub expected: Option<Count>,
-    /// `-q`: nothing is shown but what explains an exit status of 2.
+    /// `-q`: print only what explains an exit status of 2.
     pub quiet: bool,
-    /// `--strict`: the whole list counts, shown or not, and owners that may not be read are missing from it.
+    /// `--strict`: the whole list must be complete, shown or not, including owners.
     pub strict: bool,
-    /// `--wait`: look again until the check holds, for so long; zero = look once.
+    /// `--wait`: retry until the check holds, for at most this long; zero = check once.
     pub wait: Option<Duration>,
 }
 
 impl Check {
-    /// True if the answer is all that counts, whatever else there is.
+    /// True if only the exit status matters, and gaps do not.
     pub const fn wants_answer_alone(&self) -> bool {
         self.quiet && !self.strict
     }
 
-    /// True if the run is to answer anything.
+    /// True if the run checks anything.
     pub const fn is_asked(&self) -> bool {
         self.expected.is_some() || self.quiet || self.wait.is_some()
     }
 
-    /// The number that must match, where nothing more is asked than whether it does: what is found
-    /// beyond the answer is of no use.
+    /// The number that must match, if only the exit status matters: reading can stop once the answer is known.
     pub fn only(&self) -> Option<Count> {
         self.expected.filter(|_| self.wants_answer_alone())
     }
 }
 
-/// How many sockets must match: from the least to the most.
+/// A range of numbers of matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
-    /// No fewer.
+    /// The minimum.
     pub least: u64,
-    /// No more; `None` = there is no limit.
+    /// The maximum; `None` = no limit.
     pub most: Option<u64>,
 }
 
@@ -49,7 +48,7 @@ impl Count {
         most: None,
     };
 
-    /// Reads `3`, `1..`, `..5` or `2..4`; `None` = it is none of them, or none that can be.
+    /// Parses `3`, `1..`, `..5` or `2..4`; `None` if malformed or empty.
     pub fn parse(text: &str) -> Option<Self> {
         let Some((least, most)) = text.split_once("..") else {
             let only = number(text)?;
@@ -79,17 +78,17 @@ impl Count {
             .then_some(count)
     }
 
-    /// Is it so, if as many as `found` match?
+    /// True if `found` matches satisfy the condition.
     pub fn holds(self, found: u64) -> bool {
         self.least <= found && !self.is_exceeded(found)
     }
 
-    /// Are there too many, if as many as `found` match?
+    /// True if `found` matches are too many.
     pub fn is_exceeded(self, found: u64) -> bool {
         self.most.is_some_and(|most| most < found)
     }
 
-    /// Is the answer known when so many were found, however many more there are?
+    /// True if the answer is known once `found` match, however many more there are.
     pub fn is_settled(self, found: u64) -> bool {
         match self.most {
             Some(_) => self.is_exceeded(found),
@@ -98,7 +97,7 @@ impl Count {
     }
 }
 
-/// Digits, and nothing else.
+/// Parses digits only.
 fn number(text: &str) -> Option<u64> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().ok()).flatten()

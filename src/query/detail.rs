@@ -1,4 +1,4 @@
-//! How much of a socket a query looks at.
+//! How much of a socket a query needs.
 
 use super::{Input, Query, Report};
 use crate::error::Error;
@@ -9,8 +9,7 @@ use crate::render::Format;
 use crate::source::Detail;
 
 impl Query {
-    /// What it looks at of the sockets of a table. Only of TCP and of unix sockets is there a way to ask for less than
-    /// all.
+    /// The part of a table's sockets that is needed. Only for TCP and unix sockets can less than all be requested.
     pub fn detail(&self, rule: &Rule) -> Detail {
         let (table, is_summary) = (rule.table(), self.report != Report::Rows);
         if self.is_ended
@@ -37,11 +36,11 @@ impl Query {
         tests.chain(shown).fold(counted, Detail::max)
     }
 
-    /// Makes sure that a walk tells all that is looked at, where it is asked for.
+    /// With `--source bpf`, checks that it reports every field that is needed.
     ///
     /// # Errors
     ///
-    /// When it does not, which is named.
+    /// When it does not; the error names the fields.
     pub fn check_walk(&self) -> Result<(), Error> {
         let tables = self.tables.iter();
         let tcp = tables
@@ -70,7 +69,7 @@ impl Query {
         Err(Error::Usage(text))
     }
 
-    /// The fields that are shown, sorted by or compared, and that only netlink tells of connections.
+    /// The fields shown, sorted by or compared that only netlink reports for connections.
     fn untold_by_walk(&self, table: Table) -> Vec<Field> {
         let rule = self.rule(table);
         let tests = rule.expr().tests().into_iter();
@@ -122,7 +121,7 @@ fn detail(field: Field, table: Table) -> Detail {
     if is_in_line(field) || !field.applies_to(table) {
         Detail::Line
     } else if table.protocol == Protocol::Unix {
-        // The kernel is asked for the user apart.
+        // The user of a unix socket is requested separately.
         match field {
             Field::Uid | Field::User => Detail::All,
             _ => Detail::Line,

@@ -1,4 +1,4 @@
-//! A listing under the name `netstat`, or in its format.
+//! A listing as `netstat`, or in its format.
 
 use super::Query;
 use crate::enrich::{Ports, ScanScope};
@@ -8,56 +8,56 @@ use crate::render::{Extras, Format, NetstatLayout};
 /// What to list, in which order, and how.
 #[derive(Debug)]
 pub struct Netstat {
-    /// Names to look up, columns and looks: those of every part.
+    /// Lookups, columns and style of all parts.
     pub query: Query,
-    /// What is listed, one after another.
+    /// The parts, in order.
     pub parts: Vec<Part>,
-    /// True if it is listed again every second.
+    /// True if the listing repeats every second.
     pub is_continuous: bool,
 }
 
-/// What stands below one banner, or below none.
+/// The lines below one banner, or without one.
 #[derive(Debug)]
 pub struct Part {
-    /// What is listed, and how.
+    /// The sockets, and their format.
     pub query: Query,
-    /// Its tables in their order, and others.
+    /// Its tables and others, in order.
     pub steps: Vec<Step>,
 }
 
-/// Some sockets, and what it means that this kernel has no such ones.
+/// A group of sockets, and what happens if this kernel does not support it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// The tables of a protocol; only that there are none over IPv6 never means anything.
+    /// The tables of a protocol; missing IPv6 is always ignored.
     Tables(Vec<Table>, Absence),
     /// Sockets that `netstat` lists and `lsock` does not.
     Other(Other, Absence),
 }
 
-/// What it means that there is no file of some sockets.
+/// What happens if the file of some sockets is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Absence {
     /// Nothing.
     Silent,
-    /// It is said.
+    /// It is reported.
     Told,
-    /// It is said, and nothing follows.
+    /// It is reported, and the listing ends.
     Final,
 }
 
-/// Sockets of a family without a place in the model.
+/// Sockets of a family that the model lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Other {
-    /// What `netstat` calls it.
+    /// Its name in `netstat`.
     pub name: &'static str,
-    /// The files that may hold them, below `/proc`; without any, this `netstat` never lists them.
+    /// Files that may list them, below `/proc`; without any, this `netstat` never lists them.
     pub files: &'static [&'static str],
-    /// Lines of a file that are titles.
+    /// The number of header lines in a file.
     pub titles: usize,
 }
 
 impl Query {
-    /// The query whose rows have what the lines of `netstat` show.
+    /// The query whose rows have everything that `netstat` shows.
     #[must_use]
     pub fn as_netstat(mut self, layout: NetstatLayout) -> Self {
         let extras = layout.extras;
