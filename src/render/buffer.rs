@@ -1,4 +1,4 @@
-//! The rows between a listing and its writer: kept, sorted, limited and given the names of their hosts.
+//! Buffers rows between a listing and its format: sorting, limit, host names, rollback.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -7,20 +7,20 @@ use crate::model::{OwnedRow, Row, Summary};
 
 use super::{Order, Sink};
 
-/// Which rows are written, in which order, and with which names.
+/// The order and number of written rows, and their host names.
 #[derive(Default)]
 pub struct Arrangement {
-    /// In which order.
+    /// The order.
     pub order: Order,
-    /// At most so many rows.
+    /// Maximum number of rows.
     pub limit: Option<usize>,
-    /// Gives the rows that are written the names of their hosts.
+    /// Adds host names to the written rows.
     pub name_hosts: Option<NameHosts>,
 }
 
 impl Arrangement {
-    /// Brings the rows from a place on into their order, and drops those beyond the limit; as they were read does
-    /// nothing.
+    /// Sorts the rows from a position on, and drops those beyond the limit; does nothing in the kernel's
+    /// order.
     fn sort(&self, rows: &mut Vec<OwnedRow>, from: usize) {
         if self.order != Order::Kernel {
             let since = rows.get_mut(from..).unwrap_or_default();
@@ -29,7 +29,7 @@ impl Arrangement {
         }
     }
 
-    /// The same, where there are twice as many as are written.
+    /// Likewise, once there are twice as many as are written.
     fn trim(&self, rows: &mut Vec<OwnedRow>, from: usize) {
         if self
             .limit
@@ -40,36 +40,36 @@ impl Arrangement {
     }
 }
 
-/// Gives rows the names of their hosts.
+/// Adds host names to rows.
 pub type NameHosts = Box<dyn Fn(&mut [OwnedRow])>;
 
 /// Passes rows on to a writer.
 ///
-/// Every row is kept until the end for the names of hosts and for a sort, unless it is the [usual](Order::Usual) one of
-/// more than [`Order::MOST`] rows, which are written as they came; of a sort with a limit at most
-/// four times as many as are written: half of them before the checkpoint, half since. The first
-/// [`WINDOW`](Self::WINDOW) are kept for a writer that wants to see them at once, and for a limit that is
-/// no higher, so that they can be rolled back. All others are written as they come.
+/// Host names and sorting require that all rows are kept until the end, except in the [usual](Order::Usual)
+/// order with more than [`Order::MOST`] rows, which are written unsorted. Sorting with a limit keeps at most
+/// four times as many as are written: half of them before the checkpoint, half since. Otherwise the first
+/// [`WINDOW`](Self::WINDOW) rows are kept, for a writer that lays them out together and for a limit that is
+/// no higher, so that they can be rolled back. All others are written at once.
 pub struct RowBuffer<'w> {
     writer: Box<dyn Sink + 'w>,
     arrangement: Arrangement,
-    /// Rows that are kept before the first one is written.
+    /// Number of rows kept before the first is written.
     room: usize,
     is_writing: bool,
     rows: Vec<OwnedRow>,
-    /// How many of them were kept at the checkpoint.
+    /// Number of rows kept at the checkpoint.
     settled: usize,
-    /// Rows that were offered; more than the limit where some are left out.
+    /// Rows received, including those beyond the limit.
     offered: usize,
-    /// Those of them before the checkpoint.
+    /// Rows received before the checkpoint.
     offered_before: usize,
 }
 
 impl<'w> RowBuffer<'w> {
-    /// Rows that are kept where not all are.
+    /// Rows kept if not all are.
     pub const WINDOW: usize = 1_000;
 
-    /// Before a writer.
+    /// Puts a buffer in front of a writer.
     pub fn new(writer: Box<dyn Sink + 'w>, arrangement: Arrangement) -> Self {
         let limit = arrangement.limit;
         let is_few = limit.is_some_and(|limit| limit <= Order::MOST);
@@ -96,7 +96,7 @@ impl<'w> RowBuffer<'w> {
         }
     }
 
-    /// Rows that are all kept until the end, and can be rolled back until then.
+    /// Keeps all rows until the end, so that they can be rolled back.
     pub fn keeping_all(writer: Box<dyn Sink + 'w>) -> Self {
         Self {
             room: usize::MAX,
@@ -105,19 +105,19 @@ impl<'w> RowBuffer<'w> {
         }
     }
 
-    /// True if rows are kept, the first ones at least, so that they can be rolled back.
+    /// True if at least the first rows are kept, so that they can be rolled back.
     pub const fn keeps(&self) -> bool {
         self.room > 0
     }
 
-    /// Begins rows that may have to be rolled back.
+    /// Marks the start of rows that may be rolled back.
     pub fn checkpoint(&mut self) {
         self.arrangement.trim(&mut self.rows, 0);
         self.settled = self.rows.len();
         self.offered_before = self.offered;
     }
 
-    /// Drops every row since the last checkpoint; `false` = some may be written.
+    /// Drops every row since the last checkpoint; `false` = some may have been written.
     pub fn rollback(&mut self) -> bool {
         if self.is_writing {
             return false;
@@ -136,7 +136,7 @@ impl<'w> RowBuffer<'w> {
         true
     }
 
-    /// Writes the kept rows; those that follow are written as they come.
+    /// Writes the kept rows; later ones are written at once.
     fn write_kept(&mut self, is_all: bool) -> io::Result<ControlFlow<()>> {
         if std::mem::replace(&mut self.is_writing, true) {
             return Ok(ControlFlow::Continue(()));
@@ -174,7 +174,7 @@ impl Sink for RowBuffer<'_> {
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
-        // Whoever has left misses the end alone.
+        // If the reader has closed the pipe, only the end is lost.
         let _ = self.write_kept(true)?;
         match self.arrangement.limit {
             Some(limit) if self.offered > limit => self.writer.finish(&Summary {

@@ -1,6 +1,6 @@
-//! Cells of the text formats. Never empty: unknown and none are `-`, an unbound port and an unnamed
-//! socket `*`, processes and cgroups that cannot be told `?`, processes also beside others. A name that reads like one of these signs has its
-//! first byte escaped.
+//! Cells of the text formats. They are never empty: `-` is unknown or none, `*` an unbound port or an unnamed
+//! socket, `?` unknown processes and cgroups, also after known processes. A name that looks like one of these
+//! gets its first byte escaped.
 
 use crate::fields::{Datum, Side, Value};
 use crate::model::{Process, ProcessStatus, Row, Shutdown, State, Timer};
@@ -62,7 +62,7 @@ impl Style {
                     out.extend_from_slice(&[separator(part), b'?']);
                 }
             }
-            // Scripts read the word of the vocabulary; it has no blanks.
+            // Scripts get the word of the vocabulary, which has no blanks.
             (Field::Shutdown, Some(Datum::Word(_))) if !self.escapes_blanks => {
                 shutdown(out, row.socket.shutdown);
             }
@@ -84,7 +84,7 @@ impl Style {
         }
     }
 
-    /// `812,813`: what each of them has in a field; of descriptors `3,4;3`.
+    /// `812,813`: the value of each process; of descriptors `3,4;3`.
     fn of_processes(self, out: &mut Vec<u8>, part: Field, list: &[Process], row: &Row<'_>) {
         if list.is_empty() {
             out.push(b'-');
@@ -103,7 +103,7 @@ impl Style {
         }
     }
 
-    /// `nginx[812],nginx[813]`: no name can make one process look like two.
+    /// `nginx[812],nginx[813]`: escaped so that a name cannot look like two processes.
     fn processes(self, out: &mut Vec<u8>, list: &[Process]) {
         if list.is_empty() {
             out.push(b'-');
@@ -129,7 +129,7 @@ impl Style {
     }
 }
 
-/// Is there something that cannot be told?
+/// True if the value is unknown, or partly unknown.
 fn is_unknown(column: Field, row: &Row<'_>) -> bool {
     let is_elsewhere = column.is_place() || column == Field::PeerNetns;
     match column.process_status(row) {
@@ -142,7 +142,7 @@ fn is_unknown(column: Field, row: &Row<'_>) -> bool {
     }
 }
 
-/// Writes a value that every format writes alike; nothing of any other.
+/// Writes a value that is the same in every format; ignores others.
 #[expect(
     clippy::inline_always,
     reason = "else a call for each value of each row"
@@ -161,7 +161,7 @@ pub(super) fn literal(out: &mut Vec<u8>, value: &Datum<'_>) {
     }
 }
 
-/// Between what processes have in a field.
+/// The separator between the values of processes.
 fn separator(part: Field) -> u8 {
     if matches!(part, Field::Fd | Field::Tid) {
         b';'
@@ -179,7 +179,7 @@ pub(super) fn integers(out: &mut Vec<u8>, numbers: &[u32], separator: u8) {
     }
 }
 
-/// A half-close in words: what this end can still do.
+/// A half-close as text: what this end can still do.
 fn shutdown(out: &mut Vec<u8>, shutdown: Option<Shutdown>) {
     let text = match shutdown {
         Some(half @ (Shutdown::Receive | Shutdown::Send)) => half.words(),
@@ -199,7 +199,7 @@ fn state(out: &mut Vec<u8>, state: State) {
     }
 }
 
-/// `keepalive(7159.984s,0)`: the kind, the time to expiry, the retries.
+/// `keepalive(7159.984s,0)`: kind, time to expiry, retries.
 fn timer(out: &mut Vec<u8>, timer: Timer) {
     out.extend_from_slice(timer.kind.name().as_bytes());
     out.push(b'(');

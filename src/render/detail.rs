@@ -1,4 +1,4 @@
-//! Structures of the kernel and memory as words for people: `congestion:cubic rtt:31.25ms rcvbuf:128KiB`.
+//! Details as text: kernel structures and memory, `congestion:cubic rtt:31.25ms rcvbuf:128KiB`.
 
 use crate::fields::Datum;
 use crate::model::{Memory, Row, State, Structure};
@@ -6,12 +6,12 @@ use crate::model::{Memory, Row, State, Structure};
 use super::style::Style;
 use super::{Extras, Field, Layout, digits};
 
-/// What begins a line of details.
+/// Starts a line of details.
 pub(super) const INDENT: &[u8] = b"        ";
-/// The same behind the end of the line before.
+/// Ends a line, and starts one of details.
 pub(super) const LINE: &[u8] = b"\n        ";
 
-/// What `-i` and `-m` add to a row: what no column shows already.
+/// What `-i` and `-m` add to a row and no column shows.
 #[derive(Debug)]
 pub(super) struct Details(Vec<Field>);
 
@@ -43,7 +43,7 @@ impl Details {
         self.0.is_empty()
     }
 
-    /// A line for each subflow, below that of its connection.
+    /// A line for each subflow, below its connection.
     pub(super) fn subflows(&self, style: Style, row: &Row<'_>) -> Vec<Vec<u8>> {
         let subflows = row.subflows.unwrap_or_default().iter();
         let line = |socket| {
@@ -58,11 +58,11 @@ impl Details {
         subflows.map(line).collect()
     }
 
-    /// Writes the words that the row has; nothing where it has none.
+    /// Writes the details of a row, if any.
     pub(super) fn write(&self, out: &mut Vec<u8>, row: &Row<'_>) {
         let is_listener = row.socket.state == State::Listen;
         let fields = self.0.iter().copied().filter(|field| match field {
-            // Of a listener the row shows its queue and the limit of that.
+            // A listener's row already shows its queue and the limit.
             Field::InfoPart(part) if is_listener && part.structure == Structure::TcpInfo => {
                 !matches!(part.name, "unacked" | "sacked")
             }
@@ -72,7 +72,7 @@ impl Details {
     }
 }
 
-/// Writes a structure as one cell; `-` when no part says anything.
+/// Writes a structure as one cell; `-` if nothing in it is worth showing.
 pub(super) fn cell(out: &mut Vec<u8>, separator: u8, structure: Field, row: &Row<'_>) {
     let start = out.len();
     if let Some(structure) = structure.as_structure() {
@@ -87,8 +87,8 @@ pub(super) fn cell(out: &mut Vec<u8>, separator: u8, structure: Field, row: &Row
     }
 }
 
-/// Writes every field that was sent and says something: of memory zeros too, for a limit of 0 is news; of options what
-/// most sockets do not have; not the state, which is in the row.
+/// Writes the fields that were sent and matter: of memory also zeros, because a limit of 0 matters; of
+/// options only unusual values; not the state, which the row shows.
 fn words(out: &mut Vec<u8>, separator: u8, fields: impl Iterator<Item = Field>, row: &Row<'_>) {
     let (start, socket) = (out.len(), row.socket);
     let memory = socket.memory();
@@ -131,7 +131,7 @@ fn words(out: &mut Vec<u8>, separator: u8, fields: impl Iterator<Item = Field>, 
             }
             _ => continue,
         };
-        // Words that say what they are, as `ss` writes them.
+        // Flags name themselves, as in `ss`.
         let between = if name == "options" {
             separator
         } else {

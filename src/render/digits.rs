@@ -1,4 +1,4 @@
-//! Numbers, with their units, and addresses as text, without `std::fmt`.
+//! Formats numbers, units and addresses without `std::fmt`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,7 +14,7 @@ pub(super) fn integer(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
-/// Decimal that ends `width` columns from here, or further right where it is longer.
+/// Decimal, right-aligned in `width` columns; longer numbers exceed them.
 pub(super) fn right_aligned(out: &mut Vec<u8>, value: u64, width: usize) {
     let mut buffer = itoa::Buffer::new();
     let digits = buffer.format(value).as_bytes();
@@ -22,9 +22,8 @@ pub(super) fn right_aligned(out: &mut Vec<u8>, value: u64, width: usize) {
     out.extend_from_slice(digits);
 }
 
-/// So many blanks.
 pub(super) fn blanks(out: &mut Vec<u8>, count: usize) {
-    // Mostly few: a copy of a length that the compiler knows.
+    // Usually few: copying a length known to the compiler is fast.
     const SOME: [u8; 32] = [b' '; 32];
     let end = out.len() + count;
     if count <= SOME.len() {
@@ -35,7 +34,7 @@ pub(super) fn blanks(out: &mut Vec<u8>, count: usize) {
     }
 }
 
-/// Hexadecimal, lower case, without leading zeros.
+/// Hexadecimal in lower case, without leading zeros.
 pub(super) fn hex(out: &mut Vec<u8>, value: u64) {
     let digits = (u64::BITS - value.leading_zeros()).div_ceil(4).max(1);
     for place in (0..digits).rev() {
@@ -48,7 +47,7 @@ pub(super) fn hex(out: &mut Vec<u8>, value: u64) {
     }
 }
 
-/// An address as RFC 5952 and `Display` write it, without brackets.
+/// An address without brackets, as in RFC 5952 and `Display`.
 pub(super) fn ip(out: &mut Vec<u8>, address: IpAddr) {
     match address {
         IpAddr::V4(address) => ipv4(out, address),
@@ -56,7 +55,7 @@ pub(super) fn ip(out: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
-/// Every octet, with a dot behind it, and the length of both.
+/// Every octet followed by a dot, and the length of both.
 #[expect(
     clippy::indexing_slicing,
     reason = "checked by the compiler, as it is a constant"
@@ -77,7 +76,7 @@ const OCTETS: [[u8; 5]; 256] = {
     octets
 };
 
-/// A short text with blanks behind it, put together before it is copied: of a length that the compiler knows.
+/// A short text padded with blanks in a fixed-size array, which is fast to copy.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Short {
     text: [u8; Self::ROOM],
@@ -87,7 +86,7 @@ pub(super) struct Short {
 impl Short {
     const ROOM: usize = 32;
 
-    /// This text, if it is short enough.
+    /// The text, if short enough.
     pub(super) fn of(bytes: &[u8]) -> Option<Self> {
         let mut text = [b' '; Self::ROOM];
         text.get_mut(..bytes.len())?.copy_from_slice(bytes);
@@ -95,7 +94,7 @@ impl Short {
         Some(Self { text, length })
     }
 
-    /// Four numbers, each with a dot behind it.
+    /// Four numbers, each followed by a dot.
     fn octets(address: Ipv4Addr) -> Self {
         let mut short = Self {
             text: [b' '; Self::ROOM],
@@ -110,7 +109,7 @@ impl Short {
         short
     }
 
-    /// An address and a port; `*` = none.
+    /// An address and a port; `*` if there is none.
     pub(super) fn end(address: Ipv4Addr, port: Option<u16>) -> Self {
         let mut short = Self::octets(address);
         short.length -= 1;
@@ -121,7 +120,7 @@ impl Short {
             short.length += 1;
             return short;
         };
-        // Eight bytes: its five digits from the lowest on, then blanks; then without the zeros it begins with.
+        // Eight bytes: five digits, the first one lowest, then blanks. Leading zeros are shifted out.
         let port = u64::from(port);
         let digits = [
             port / 10_000,
@@ -143,7 +142,7 @@ impl Short {
         short
     }
 
-    /// Puts bytes behind the end.
+    /// Appends bytes.
     fn put<const N: usize>(&mut self, bytes: [u8; N]) {
         let place = self.text.get_mut(self.length..);
         if let Some(place) = place.and_then(<[u8]>::first_chunk_mut) {
@@ -151,7 +150,7 @@ impl Short {
         }
     }
 
-    /// Writes it, with blanks up to a width.
+    /// Writes it, padded to a width.
     pub(super) fn write(&self, out: &mut Vec<u8>, width: usize) {
         let end = out.len() + self.length.max(width.min(Self::ROOM));
         out.extend_from_slice(&self.text);
@@ -165,12 +164,12 @@ impl Short {
 /// Four numbers and three dots.
 pub(super) fn ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
     Short::octets(address).write(out, 0);
-    // The last dot.
+    // Removes the last dot.
     out.pop();
 }
 
-/// The longest run of two or more zero groups, the first of equals, is `::`; an IPv4-mapped address
-/// keeps its dots.
+/// The longest run of two or more zero groups, or the first of equal ones, becomes `::`. An IPv4-mapped
+/// address ends in dotted form.
 pub(super) fn ipv6(out: &mut Vec<u8>, address: Ipv6Addr) {
     if let Some(mapped) = address.to_ipv4_mapped() {
         out.extend_from_slice(b"::ffff:");
@@ -192,7 +191,7 @@ pub(super) fn ipv6(out: &mut Vec<u8>, address: Ipv6Addr) {
     }
 }
 
-/// Where the groups left out begin and end; `0..0` when none are.
+/// The range of omitted groups; `0..0` = none.
 fn longest_zeros(groups: &[u16; 8]) -> std::ops::Range<usize> {
     let mut longest = 0..0;
     let mut start = 0;
@@ -234,7 +233,7 @@ fn write(out: &mut Vec<u8>, value: u64, unit: Option<Unit>) {
     }
 }
 
-/// Writes the names of the bits that are set, and as a number those without a name.
+/// Writes the names of the set bits; unnamed ones as a number.
 fn flags(out: &mut Vec<u8>, value: u64, names: &[&str], separator: u8) {
     let start = out.len();
     let mut rest = value;
@@ -256,7 +255,7 @@ fn flags(out: &mut Vec<u8>, value: u64, names: &[&str], separator: u8) {
     }
 }
 
-/// Of bytes per second, in decimal bits, as links are rated.
+/// Bytes per second, in decimal bits like link speeds.
 const RATES: &Units = &[
     (125_000_000, 125_000_000, "Gbit/s", 1_000_000_000),
     (125_000, 125_000, "Mbit/s", 1_000_000),

@@ -1,4 +1,4 @@
-//! An end of a socket in one cell: `127.0.0.1:80`, `[fe80::1]%eth0:22`, `/run/a.sock`, `route:1234`.
+//! An endpoint in one cell: `127.0.0.1:80`, `[fe80::1]%eth0:22`, `/run/a.sock`, `route:1234`.
 
 use std::net::IpAddr;
 
@@ -9,12 +9,12 @@ use super::Field;
 use super::digits;
 use super::style::Style;
 
-/// What a host or service name could be mistaken for a part of its cell by.
+/// Characters that separate the parts of a cell, and so are escaped in names.
 const fn separates_parts(c: char) -> bool {
     matches!(c, ':' | '%' | '[' | ']')
 }
 
-/// Writes address, interface and port; names instead of numbers where the row has them.
+/// Writes address, interface and port, with names instead of numbers if the row has them.
 pub(super) fn write(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
     let end = side.of(row);
     match row.socket.family {
@@ -37,7 +37,7 @@ pub(super) fn write(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) 
     }
 }
 
-/// An end of IPv4 that is written in digits alone: no name, no interface.
+/// An IPv4 endpoint without names and interface.
 pub(super) fn numeric(side: Side, row: &Row<'_>) -> Option<digits::Short> {
     let end = side.of(row);
     let Some(IpAddr::V4(address)) = end.ip else {
@@ -54,7 +54,8 @@ pub(super) fn numeric(side: Side, row: &Row<'_>) -> Option<digits::Short> {
     Some(digits::Short::end(address, port))
 }
 
-/// Is nothing known of this end? A packet socket's own end always is: it may receive everything.
+/// True if nothing is known of this end. The local end of a packet socket is always known: it may receive
+/// everything.
 fn is_unknown(end: &Endpoint, side: Side, row: &Row<'_>) -> bool {
     let nothing = end.ip.is_none() && end.name.is_empty() && end.port.is_none();
     let is_of_interface = matches!(row.socket.family, Family::Packet | Family::Xdp);
@@ -62,7 +63,7 @@ fn is_unknown(end: &Endpoint, side: Side, row: &Row<'_>) -> bool {
     nothing && side.host(row).is_none() && !own_packet
 }
 
-/// Writes an address column of an end without address or name.
+/// Writes the address column of an end without address or name.
 pub(super) fn unnamed(out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
     let any = match row.socket.family {
         Family::Unix => true,
@@ -72,7 +73,7 @@ pub(super) fn unnamed(out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
     out.push(if any { b'*' } else { b'-' });
 }
 
-/// Writes a port: the service, the number, or `*` where none is bound.
+/// Writes a port: service, number, or `*` if unbound.
 pub(super) fn port(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
     match (side.service(row), side.of(row).port) {
         (Some("*"), _) => out.extend_from_slice(b"\\x2a"),
@@ -91,7 +92,7 @@ fn address(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
         (Some(host), _) if !host.is_empty() => style.name(out, host.as_bytes(), separates_parts),
         (_, Some(IpAddr::V4(address))) => digits::ipv4(out, address),
         (_, Some(_)) if side == Side::Local && row.socket.takes_ipv4_too() == Some(true) => {
-            // As ss writes it: every address of both versions.
+            // As in ss: every address of both versions.
             out.push(b'*');
         }
         (_, Some(IpAddr::V6(address)))
@@ -125,8 +126,8 @@ fn interface(style: Style, out: &mut Vec<u8>, row: &Row<'_>) {
     }
 }
 
-/// Does the address mean something only together with an interface? `fe80::/10`, and multicast of
-/// interface-local and link-local scope (RFC 4291, RFC 4007).
+/// True if the address is only meaningful with an interface: `fe80::/10`, and multicast of interface-local
+/// and link-local scope (RFC 4291, RFC 4007).
 const fn needs_scope(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(_) => false,

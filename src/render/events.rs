@@ -1,4 +1,4 @@
-//! Events as text, JSON and CSV: a line for each step, or for each connection.
+//! Events as text, JSON and CSV: a line for each event, or for each connection.
 
 mod cells;
 mod drawing;
@@ -21,7 +21,7 @@ pub(super) use ladder::Ladders;
 pub(super) use life::{Life, Lives, Pair, Roles, Step};
 use lines::EventLines;
 
-/// What `json` and `csv` tell of the socket of an event: where it is, the step, which it is, and whose.
+/// The columns of `json` and `csv` for an event's socket: place, state, identity and owner.
 pub(super) const COLUMNS: [Field; 26] = [
     Field::Protocol,
     Field::Family,
@@ -51,7 +51,7 @@ pub(super) const COLUMNS: [Field; 26] = [
     Field::ContainerUnit,
 ];
 
-/// What a connection has carried, in the order of every format.
+/// The traffic of a connection, in the order of every format.
 pub(super) fn carried(traffic: Option<Traffic>) -> [(&'static str, Option<u64>); 4] {
     let number = |of: fn(Traffic) -> Option<u64>| traffic.and_then(of);
     [
@@ -62,7 +62,7 @@ pub(super) fn carried(traffic: Option<Traffic>) -> [(&'static str, Option<u64>);
     ]
 }
 
-/// How long the step took, and the life until then.
+/// The time in the old state, and since the first event.
 pub(super) const fn spent(spent: Spent) -> [(&'static str, Option<u64>); 2] {
     [
         ("duration_us", spent.in_state_us),
@@ -70,40 +70,40 @@ pub(super) const fn spent(spent: Spent) -> [(&'static str, Option<u64>); 2] {
     ]
 }
 
-/// Writes events, one after another, in a format.
+/// Writes events in a format.
 pub struct EventSink<'w> {
     writer: Box<dyn EventWriter + 'w>,
     grouping: Grouping,
-    /// Of groups, what was not written yet.
+    /// Events of groups not written yet.
     lives: Lives,
-    /// Pairs that were written.
+    /// Pairs written.
     written: u64,
-    /// As many pairs are written at most.
+    /// Maximum number of pairs.
     most: u64,
 }
 
-/// Writes what happened in one format, which gets nothing that it cannot hold.
+/// Writes events in one format, which only gets what it supports.
 pub(super) trait EventWriter {
     fn event(&mut self, _event: &Event, _row: &Row<'_>) -> io::Result<()> {
         Ok(())
     }
 
-    /// A connection of which nothing more is told.
+    /// Writes a connection that is over.
     fn life(&mut self, _life: &Life) -> io::Result<()> {
         Ok(())
     }
 
-    /// A connection and what was seen of its ends.
+    /// Writes a connection with the events of both ends.
     fn pair(&mut self, _pair: &Pair) -> io::Result<()> {
         Ok(())
     }
 
-    /// True if connections that are open are seen, too: they are not written once more at the end.
+    /// True if open connections are already shown; then they are not written again at the end.
     fn shows_open(&self) -> bool {
         false
     }
 
-    /// Nothing more has happened for now: what was written is to be seen.
+    /// Flushes the output, because no event is waiting.
     fn flush(&mut self, open: &Lives) -> io::Result<()>;
 
     fn finish(&mut self, _summary: &EventSummary) -> io::Result<()> {
@@ -112,7 +112,7 @@ pub(super) trait EventWriter {
 }
 
 impl<'w> EventSink<'w> {
-    /// Writes what this groups them to, and of pairs no more than `most`.
+    /// Writes grouped events, and at most `most` pairs.
     pub(super) fn new(
         writer: Box<dyn EventWriter + 'w>,
         grouping: Grouping,
@@ -127,12 +127,12 @@ impl<'w> EventSink<'w> {
         }
     }
 
-    /// One event, with its socket as a row. One that is not wanted is shown as a step of its pair, if that
-    /// has one that is.
+    /// Writes an event, with its socket as a row. One that is not wanted is only shown in a pair with one
+    /// that is.
     ///
     /// # Errors
     ///
-    /// When the output cannot be written.
+    /// If the output cannot be written.
     pub fn event(&mut self, event: &Event, row: &Row<'_>, is_wanted: bool) -> io::Result<()> {
         let of_listener = matches!(
             (event.old_state, event.socket.state),
@@ -150,41 +150,41 @@ impl<'w> EventSink<'w> {
         Ok(())
     }
 
-    /// Nothing more is told of a connection, though it is not CLOSED.
+    /// Ends a connection of which nothing more is reported, although it is not CLOSED.
     pub fn over(&mut self, connection: u64) {
         self.lives.end(connection);
     }
 
-    /// Nothing more has happened for now: what is known is shown.
+    /// Flushes the output, because no event is waiting.
     ///
     /// # Errors
     ///
-    /// When the output cannot be written.
+    /// If the output cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
         self.write(false)?;
         self.writer.flush(&self.lives)
     }
 
-    /// How many pairs were written, those that are not over too; `None` = they are not grouped so.
+    /// Writes all pairs, including open ones, and returns their number; `None` = another grouping.
     ///
     /// # Errors
     ///
-    /// When the output cannot be written.
+    /// If the output cannot be written.
     pub fn write_pairs(&mut self) -> io::Result<Option<u64>> {
         self.write(self.grouping == Grouping::Pair)?;
         Ok(self.written_pairs())
     }
 
-    /// How many pairs were written; `None` = they are not grouped so.
+    /// Number of pairs written; `None` = another grouping.
     pub fn written_pairs(&self) -> Option<u64> {
         (self.grouping == Grouping::Pair).then_some(self.written)
     }
 
-    /// The end of the watch: everything held back is written.
+    /// Writes everything pending at the end of the run.
     ///
     /// # Errors
     ///
-    /// When the output cannot be written.
+    /// If the output cannot be written.
     pub fn finish(&mut self, summary: &EventSummary) -> io::Result<()> {
         self.write(!self.writer.shows_open())?;
         self.writer.flush(&self.lives)?;
@@ -206,7 +206,7 @@ impl<'w> EventSink<'w> {
     }
 }
 
-/// What writes events as lines, or draws pairs.
+/// The writer of events as lines, or of pairs as drawings.
 pub(super) fn text_events<'w>(
     format: Format,
     layout: EventLayout,
@@ -219,15 +219,15 @@ pub(super) fn text_events<'w>(
     }
 }
 
-/// RFC 3339 in UTC, to the microsecond.
+/// RFC 3339 in UTC, with microseconds.
 pub fn rfc_3339(time: Timestamp) -> String {
     format!("{time:.6}")
 }
 
-/// What makes a line.
+/// What is on one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grouping {
-    /// Every event.
+    /// An event.
     None,
     /// `--by connection`: all events of a connection, or of a listener.
     Connection,
@@ -235,29 +235,29 @@ pub enum Grouping {
     Pair,
 }
 
-/// How events are shown in text.
+/// The layout of events in text formats.
 #[derive(Debug, Clone)]
 pub struct EventLayout {
-    /// Of CSV, too.
+    /// Also for CSV.
     pub header: HeaderLine,
     /// In `table`.
     pub color: Color,
-    /// In `table`: what arrows are drawn with.
+    /// In `table`: characters for arrows.
     pub signs: Signs,
-    /// Columns of the terminal; `None` = it is none.
+    /// Columns of the terminal; `None` = not a terminal.
     pub width: Option<u16>,
-    /// Its lines.
+    /// Lines of the terminal.
     pub height: Option<u16>,
-    /// In `table`: where the time of day is told.
+    /// In `table`: the time zone.
     pub zone: TimeZone,
-    /// What is told of the socket. At its state the step is told; without it, behind all.
+    /// The columns of the socket. The step replaces its state, or follows all if that is not a column.
     pub columns: Vec<Field>,
-    /// As many pairs are written at most.
+    /// Maximum number of pairs.
     pub most_pairs: Option<usize>,
 }
 
 impl EventLayout {
-    /// The columns before the step and behind it.
+    /// The columns before and after the step.
     pub(super) fn around_step(&self) -> [Vec<Field>; 2] {
         let mut columns = self.columns.iter().copied();
         let before = columns

@@ -1,17 +1,17 @@
-//! The explanation of a state, as `--explain` and the watch mode show it.
+//! Explanations of states, for `--explain` and watch mode.
 
 use std::fmt::Write as _;
 
 use crate::model::{Explanation, OTHER_TRANSITIONS, State, TRANSITIONS, Transition};
 use crate::text::push_wrapped;
 
-/// Text is not written wider, however wide the terminal is.
+/// The greatest width of text.
 const WIDEST: usize = 80;
-/// Nor narrower: the names of states need room.
+/// The smallest width: names of states need room.
 const NARROWEST: usize = 30;
 
 const INDENT: usize = 2;
-/// The column where the cause of a step stands, behind `from ESTABLISHED`.
+/// The column of a transition's cause, after `from ESTABLISHED`.
 const CAUSE: usize = INDENT + 18;
 
 /// Appends the explanation of a state, for a terminal of this width.
@@ -21,7 +21,7 @@ pub fn push_explanation(out: &mut String, state: State, width: usize) {
         return;
     };
     match state {
-        // It stands for all of them: no number to show.
+        // It means all of them, so it shows no number.
         State::Unknown(0) => out.push_str("UNKNOWN(n)"),
         state => out.push_str(&state.to_string()),
     }
@@ -51,7 +51,7 @@ pub fn push_explanation(out: &mut String, state: State, width: usize) {
     push_steps(out, "How it leaves", ("to", leaves, |step| step.to), width);
     paragraph(out, "How long", explanation.stays);
     paragraph(out, "Many of them", explanation.many);
-    // A command stays on one line, to be copied.
+    // A command stays on one line for copying.
     push_heading(out, "List them");
     out.push_str(explanation.command);
     out.push('\n');
@@ -74,7 +74,7 @@ fn push_steps<'s>(
 ) {
     let name = |step| format!("{preposition} {}", other(step));
     let longest = steps.clone().map(|step| name(step).len()).max();
-    // It stands before the first of them.
+    // It precedes the first of them.
     let mut heading = format!("\n{heading}\n");
     for step in steps {
         let cause = CAUSE.max(INDENT + longest.unwrap_or_default() + 2);

@@ -1,35 +1,35 @@
-//! What a listing shows beyond the plain row, and the columns that follow from it.
+//! Optional parts of a listing, and the columns they add.
 
 use super::Field;
 
-/// A set of things that add columns or lines to a listing.
+/// A set of options that add columns or lines to a listing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extras(u16);
 
 impl Extras {
-    /// None of them.
+    /// The empty set.
     pub const NONE: Self = Self(0);
-    /// Unix sockets are asked for.
+    /// Unix sockets are listed.
     pub const UNIX: Self = Self(1);
-    /// Packet sockets are asked for.
+    /// Packet sockets are listed.
     pub const PACKET: Self = Self(1 << 1);
-    /// `-e`: user, inode, half-close, interface, mark, cgroup; descriptors beside the processes.
+    /// `-e`: user, inode, half-close, interface, mark, cgroup; descriptors of processes.
     pub const EXTENDED: Self = Self(1 << 2);
     /// `-o`: timers.
     pub const TIMERS: Self = Self(1 << 3);
-    /// `-i`: `tcp_info` and its like.
+    /// `-i`: `tcp_info` and other structures.
     pub const INFO: Self = Self(1 << 4);
     /// `-m`: memory.
     pub const MEMORY: Self = Self(1 << 5);
     /// `-p`: processes.
     pub const PROCESSES: Self = Self(1 << 6);
 
-    /// `-N` of more than one namespace.
+    /// `-N` with more than one namespace.
     pub const NETNS: Self = Self(1 << 7);
     /// `-pp`: processes of the peer.
     pub const PEERS: Self = Self(1 << 8);
 
-    /// Sockets of SCTP are asked for.
+    /// SCTP sockets are listed.
     pub const SCTP: Self = Self(1 << 10);
 
     /// `-T`: threads.
@@ -37,40 +37,40 @@ impl Extras {
     /// `-Z`: security contexts.
     pub const CONTEXTS: Self = Self(1 << 12);
 
-    /// `--bpf-storage`: what BPF maps store.
+    /// `--bpf-storage`: BPF socket storage.
     pub const STORAGE: Self = Self(1 << 13);
 
     /// `-c` with `-i`: bytes per second.
     pub const RATES: Self = Self(1 << 14);
 
-    /// `-K`: what came of ending it.
+    /// `-K`: the result of destroying.
     pub const RESULT: Self = Self(1 << 9);
 
-    /// The set with all that another one has.
+    /// The union of both sets.
     #[must_use]
     pub const fn with(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
-    /// The set with nothing that another one has.
+    /// This set without the members of another.
     #[must_use]
     pub const fn without(self, others: Self) -> Self {
         Self(self.0 & !others.0)
     }
 
-    /// True if it has something that another one has.
+    /// True if the sets have a common member.
     pub const fn has(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
 
-    /// The fields that only some lists for programs have.
+    /// Fields that only some machine-readable listings have.
     pub(super) fn beside(self) -> impl Iterator<Item = Field> {
         let result = self.has(Self::RESULT).then_some(Field::Result);
         let rates = self.has(Self::RATES).then_some(Field::RATES);
         result.into_iter().chain(rates.into_iter().flatten())
     }
 
-    /// What `table` and `plain` show.
+    /// The columns of `table` and `plain`.
     pub(super) fn columns(self) -> Vec<Field> {
         let unix = self.has(Extras::UNIX);
         let extended = self.has(Extras::EXTENDED);

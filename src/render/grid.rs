@@ -7,10 +7,10 @@ use super::Field;
 /// Blanks between two columns.
 pub(super) const GAP: usize = 1;
 
-/// What begins the rest of a folded line.
+/// The indentation of the rest of a folded line.
 const FOLDED: &str = "    ";
 
-/// Columns a text takes on a terminal.
+/// The width of a text on a terminal.
 pub(super) fn width(text: &str) -> usize {
     if text.is_ascii() {
         text.len()
@@ -19,7 +19,7 @@ pub(super) fn width(text: &str) -> usize {
     }
 }
 
-/// As many characters of a text as are no wider than this.
+/// The longest prefix of a text that fits in this width.
 pub(super) fn cut(text: &str, width: usize) -> String {
     let mut used = 0;
     let fits = |c: &char| {
@@ -29,21 +29,19 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     text.chars().take_while(fits).collect()
 }
 
-/// The columns of a text: cells of numbers stand at the right.
+/// Columns of text; cells of numbers are right-aligned.
 #[derive(Debug, Clone)]
 pub(super) struct Grid {
-    /// How wide each is, and whether it has numbers.
+    /// The width of each column, and true if it has numbers.
     columns: Vec<(usize, bool)>,
-    /// True if cells behind one that is wider than its column stand as near to their columns as they can;
-    /// else all of them move.
+    /// True if cells after a long one return to their columns as soon as possible; false if all of them move.
     pub(super) recovers: bool,
-    /// How wide lines may be before they are folded between cells: an address that the terminal breaks is
-    /// read as another one.
+    /// The width at which lines are folded between cells. An address broken by the terminal could be misread.
     pub(super) fold: Option<usize>,
 }
 
 impl Grid {
-    /// Columns of at least these widths, and whether each has numbers.
+    /// Columns of at least these widths; true for numbers.
     pub(super) fn new(columns: impl IntoIterator<Item = (usize, bool)>) -> Self {
         Self {
             columns: columns.into_iter().collect(),
@@ -76,17 +74,17 @@ impl Grid {
         self.begin(self.columns.len()).saturating_sub(GAP)
     }
 
-    /// Cells side by side, each in its column. What is behind the last column follows it.
+    /// Cells in their columns. Extra cells follow the last column.
     pub(super) fn line<S: AsRef<str>>(&self, cells: &[S]) -> String {
         let mut line = String::new();
-        // Columns that are taken, where the next cell can begin, and where its column does.
+        // The width used, the earliest start of the next cell, and the start of its column.
         let (mut used, mut free, mut begin) = (0, 0, 0);
         for (place, cell) in cells.iter().enumerate() {
             let cell = cell.as_ref();
             let (column, is_number) = self.columns.get(place).copied().unwrap_or_default();
             let needed = width(cell);
-            // Lines are folded at the same column in every row, unless most are not folded; only the last cell may be
-            // short enough.
+            // Lines are folded at the same column in every row, unless most are not folded; only the last
+            // cell may be short enough.
             let is_last = place + 1 == cells.len();
             let room = if self.recovers {
                 begin.max(free) - begin + needed

@@ -1,7 +1,7 @@
-//! `--by`: one row for each group of sockets, with how many there are, in which state, and sums of what they carry.
+//! `--by`: one row for each group of sockets, with counts, states and sums.
 //!
-//! Memory grows with the number of groups, not with that of sockets. A socket of several processes is one of the
-//! group of each.
+//! Memory grows with the number of groups, not of sockets. A socket of several processes belongs to the group
+//! of each.
 
 mod cells;
 
@@ -18,37 +18,37 @@ use crate::fields::Datum;
 use crate::model::{Row, State, StateSet, Structure, Summary};
 use cells::{Common, common, datum, name, shown, title, value};
 
-/// What sockets are grouped by, and the order of the groups.
+/// Grouping fields, and the order of groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Groups {
-    /// The fields whose values groups have in common.
+    /// The fields whose values define groups.
     pub by: Vec<Field>,
-    /// Sort keys, and whether the largest come first; empty = the largest groups first.
+    /// Sort keys, true for descending; empty = the largest groups first.
     pub sort: Vec<(GroupKey, bool)>,
-    /// The states that the listed sockets can have: each group says how many it has in each.
+    /// The states that the listed sockets can have; each group counts its sockets in each.
     pub states: StateSet,
-    /// Groups shown at the most.
+    /// Maximum number of groups.
     pub limit: Option<usize>,
-    /// True if they have bytes per second.
+    /// True if rows have rates.
     pub rates: bool,
 }
 
 /// A column of groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GroupKey {
-    /// One of the fields that sockets are grouped by: its place among them.
+    /// A grouping field, by index.
     Field(usize),
-    /// How many sockets there are.
+    /// Number of sockets.
     Count,
-    /// How many of them are in a state.
+    /// Number of sockets in a state.
     State(State),
-    /// A sum: its place in [`Groups::measures`].
+    /// A sum, by its index in [`Groups::measures`].
     Measure(usize),
 }
 
 impl Groups {
-    /// What is added up of each group: bytes in queues, of sockets that do not listen, and what TCP tells. Of the
-    /// round-trip time it is the longest.
+    /// The sums of each group: bytes in queues of sockets that do not listen, and values of `tcp_info`. Of
+    /// the round-trip time it is the maximum.
     pub fn measures(&self) -> Vec<Field> {
         let of_tcp = ["bytes_acked", "bytes_received", "total_retrans", "rtt"];
         let parts = Structure::TcpInfo.fields().iter();
@@ -57,12 +57,12 @@ impl Groups {
         let rates = Field::RATES.into_iter().filter(|_| self.rates);
         let parts = parts.map(Field::InfoPart).chain(rates);
         let mut measures: Vec<Field> = queues.chain(parts).collect();
-        // The only one that is no sum comes last.
+        // The only one that is not a sum comes last.
         measures.sort_by_key(|field| field.own_name() == "rtt");
         measures
     }
 
-    /// The fields that must be known of every row.
+    /// The fields needed of every row.
     pub fn fields(&self) -> Vec<Field> {
         let measures = self.measures();
         let others = measures
@@ -71,7 +71,7 @@ impl Groups {
         self.by.iter().copied().chain(others).collect()
     }
 
-    /// The column of a word.
+    /// The column that a word names.
     pub fn key(&self, word: &str) -> Option<GroupKey> {
         let is_name = |field: &Field| {
             word == field.own_name()
@@ -131,7 +131,7 @@ impl Group {
     }
 }
 
-/// Takes rows, and writes their groups at the end.
+/// Collects rows, and writes their groups at the end.
 pub struct Grouped<'w> {
     groups: Groups,
     measures: Vec<Field>,
@@ -143,7 +143,7 @@ pub struct Grouped<'w> {
 }
 
 impl<'w> Grouped<'w> {
-    /// Will write to `out` in a format.
+    /// Writes to `out` in a format.
     pub fn new(
         groups: Groups,
         format: Format,
@@ -162,7 +162,7 @@ impl<'w> Grouped<'w> {
         }
     }
 
-    /// The states that have a column: those that sockets can have, and others that some have.
+    /// The states with a column: those that sockets can have, and others that occur.
     fn states(&self, groups: &[Group]) -> Vec<State> {
         let is_text = self.format.is_text();
         let is_there = |state: State| groups.iter().any(|group| group.in_state(state) > 0);
@@ -193,7 +193,7 @@ impl<'w> Grouped<'w> {
         let numbers = |a: Option<u64>, b: Option<u64>, descending: bool| {
             let order = a.cmp(&b);
             let order = if descending { order.reverse() } else { order };
-            // What is not known comes last.
+            // Unknown values come last.
             a.is_none().cmp(&b.is_none()).then(order)
         };
         let usual = [(GroupKey::Count, true)];
@@ -300,7 +300,7 @@ impl<'w> Grouped<'w> {
         out.finish()
     }
 
-    /// Leaves out states that no group has, and sums of which nothing is known or which are 0.
+    /// Drops states that no group has, and sums that are unknown or 0.
     fn leave_out_empty(&self, lines: &mut [Vec<String>], rights: &mut Vec<bool>) {
         let header = usize::from(self.layout.header.is_shown());
         let kept = self.groups.by.len() + 1;
@@ -379,7 +379,7 @@ impl Sink for Grouped<'_> {
             let members = key.split_off(1);
             key.clone_from(&members);
             if self.format.is_text() {
-                // Text tells unknown from none.
+                // Text distinguishes unknown from none.
                 for field in &self.groups.by {
                     key.extend(shown(*field, row, process).bytes());
                 }

@@ -1,8 +1,7 @@
-//! Rows to text, JSON and CSV.
+//! Output: rows, counts and events as text, JSON, CSV and other formats.
 //!
-//! [`sink`] makes the writer of a format, [`RowBuffer`] stands before it: it sorts, limits, and keeps the
-//! rows that this takes. [`Summing`] counts rows instead. [`Format`] has a folder for each format.
-//! `schema.json` describes the JSON.
+//! [`sink`] creates the writer of a format. [`RowBuffer`], in front of it, sorts and limits rows. [`Summing`]
+//! counts rows instead. [`Format`] has a folder for each format. `schema.json` describes the JSON.
 
 mod buffer;
 mod cell;
@@ -53,20 +52,20 @@ pub use summary::{Since, Summing};
 use netstat::Netstat;
 use ss::Ss;
 
-/// Takes the rows of a listing, one after another.
+/// Receives the rows of a listing.
 pub trait Sink {
-    /// One row; `Break` when no further row is wanted.
+    /// Receives a row; `Break` = no further row is wanted.
     ///
     /// # Errors
     ///
-    /// When the output cannot be written.
+    /// If the output cannot be written.
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>>;
 
-    /// Many rows at once, in their order, and whether they are all there are; `Break` when no further row is wanted.
+    /// Receives several rows in order, and true if there are no others; `Break` = no further row is wanted.
     ///
     /// # Errors
     ///
-    /// When the output cannot be written.
+    /// If the output cannot be written.
     fn rows(&mut self, rows: &[OwnedRow], _is_all: bool) -> io::Result<ControlFlow<()>> {
         for row in rows {
             if self.row(&row.row())?.is_break() {
@@ -76,63 +75,63 @@ pub trait Sink {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// True if the first rows, given at once, decide how all are laid out.
+    /// True if the first rows, received together, decide the layout.
     fn is_laid_out(&self) -> bool {
         false
     }
 
-    /// The end of the listing: everything held back is written.
+    /// Ends the listing, and writes everything pending.
     ///
     /// # Errors
     ///
-    /// When the output cannot be written.
+    /// If the output cannot be written.
     fn finish(&mut self, summary: &Summary) -> io::Result<()>;
 }
 
-/// How a listing is written.
+/// An output format.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Format {
     /// Aligned columns for people at a terminal.
     Table,
-    /// Fixed columns for scripts: the same number of words in every line, before details.
+    /// Fixed columns for scripts, with the same number of words in every line, before details.
     #[default]
     Plain,
     /// One document.
     Json,
-    /// One object a line.
+    /// One object per line.
     Ndjson,
     /// RFC 4180.
     Csv,
-    /// The same for spreadsheets: no cell is a formula.
+    /// CSV for spreadsheets: no cell is a formula.
     CsvSafe,
-    /// The lines of `netstat`, in a layout of its own; everything else is as in `plain`.
+    /// The lines of `netstat`, with its own layout; otherwise like `plain`.
     Netstat(NetstatLayout),
-    /// The lines of `ss`, likewise.
+    /// The lines of `ss`, with its own layout; otherwise like `plain`.
     Ss(SsLayout),
-    /// Gauges; of counts alone.
+    /// Gauges; only for counts.
     Metrics(Metrics),
-    /// The TCP state machine with its counts; likewise.
+    /// The TCP state machine with counts; only for counts.
     Svg,
-    /// A page: of counts with the sockets, or of exchanges.
+    /// A page of counts and sockets, or of exchanges.
     Html,
 }
 
-/// How gauges end: the formats are alike else.
+/// The end of metrics; otherwise the formats are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metrics {
-    /// With `# EOF`.
+    /// `# EOF`.
     OpenMetrics,
-    /// With the last of them.
+    /// The last sample.
     Prometheus,
 }
 
-/// The line of titles, in `table`, `plain` and `csv`.
+/// The header line of `table`, `plain` and `csv`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum HeaderLine {
-    /// It comes first.
+    /// Comes first.
     #[default]
     Shown,
-    /// It comes first, if any row follows.
+    /// Comes first, if any row follows.
     WithRows,
     /// `-H`.
     Hidden,
@@ -144,7 +143,7 @@ impl HeaderLine {
     }
 }
 
-/// What lines and arrows are drawn with.
+/// Characters for lines and arrows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Signs {
     /// `+-|`
@@ -155,7 +154,7 @@ pub enum Signs {
 }
 
 impl Signs {
-    /// From one state to the next.
+    /// An arrow from one state to the next.
     const fn arrow(self) -> &'static str {
         match self {
             Self::Ascii => "->",
@@ -163,7 +162,7 @@ impl Signs {
         }
     }
 
-    /// What stands where a line goes on beyond the screen.
+    /// Marks a line cut at the edge of the screen.
     const fn more(self) -> char {
         match self {
             Self::Ascii => '>',
@@ -172,77 +171,76 @@ impl Signs {
     }
 }
 
-/// How much text there is about counts.
+/// The amount of text for counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Counted {
-    /// All.
+    /// Everything.
     #[default]
     Whole,
     /// Five lines.
     Brief,
-    /// What fits a screen, [compared](Summing::compare) with the round before.
+    /// As much as fits a screen, [compared](Summing::compare) with the round before.
     Compared,
 }
 
-/// What is shown, and how.
+/// What to show, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Layout {
-    /// The columns, in their order; in JSON the keys. [`Format::columns`] where none were chosen.
+    /// The columns in order; in JSON the keys. Default: [`Format::columns`].
     pub columns: Vec<Field>,
-    /// Is there a line of titles?
+    /// The header line.
     pub header: HeaderLine,
     /// In `table` and `plain`: [`Extras::INFO`] and [`Extras::MEMORY`] add details to each row,
-    /// [`Extras::EXTENDED`] descriptors to the processes. The others change nothing here.
+    /// [`Extras::EXTENDED`] descriptors to processes. Others have no effect here.
     pub extras: Extras,
-    /// True if the details end the row's line (`-O`), and no cell of `table` is broken; else they are on
-    /// a line of their own below it.
+    /// True if details are on the row's line (`-O`), and cells of `table` are not wrapped; otherwise details
+    /// have a line of their own below it.
     pub one_line: bool,
-    /// In `table`: are there colours?
+    /// In `table`: colors.
     pub color: Color,
     /// In `table`: the width of the terminal; `None` = no limit.
     pub width: Option<u16>,
-    /// In the `table` of `-s`: the height of the terminal, which listeners may fill; `None` = no limit.
+    /// In the `table` of `-s`: the height of the terminal, which limits listeners; `None` = no limit.
     pub height: Option<u16>,
-    /// In the text of `-s`: how much there is.
+    /// In the text of `-s`: how much of it.
     pub counted: Counted,
-    /// In `table`: columns of [`Extras::EXTENDED`] that are empty in every row are left out, where all rows are seen before the first
-    /// one is written.
+    /// In `table`: omits empty columns of [`Extras::EXTENDED`], if all rows are known before the first is
+    /// written.
     pub leaves_out_empty: bool,
-    /// In the `table` of `-s`: what the diagram is drawn with.
+    /// In the `table` of `-s`: characters of the diagram.
     pub signs: Signs,
-    /// In `html`: the filter, to be told.
+    /// In `html`: the filter, which the page shows.
     pub filter: String,
 }
 
-/// Where and when a list is made.
+/// The place and time of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Envelope {
-    /// The name of the machine.
+    /// The host name.
     pub host: String,
-    /// When it was asked, RFC 3339.
+    /// The time of the request, RFC 3339.
     pub time: String,
-    /// Whether there are several.
+    /// The position among several lists.
     pub repetition: Repetition,
-    /// What rows begin with; `None` = nothing but what belongs to rows of several lists.
+    /// The stamp at the start of rows; `None` = only what several lists need.
     pub stamp: Option<Stamp>,
 }
 
-/// The place of a list among those that `-c` writes into one output. In text the time stands before each
-/// of them, a JSON document is one line, and CSV is one table, whose first columns are
-/// the time and the host.
+/// The position of a list among those of `-c` in one output. In text each begins with the time, in JSON each
+/// is a line, and CSV is one table with time and host as first columns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Repetition {
-    /// There is only this one.
+    /// The only one.
     #[default]
     Single,
     /// Others follow.
     First,
-    /// It follows another one.
+    /// Follows another.
     Later,
 }
 
 impl Envelope {
-    /// Begins a text: with the time, if it is one of several.
+    /// Starts a text; with the time, if it is one of several.
     fn begin_text(&self, out: &mut Vec<u8>) {
         if self.repetition != Repetition::Single {
             out.extend_from_slice(self.time.as_bytes());

@@ -1,7 +1,7 @@
-//! `netstat`: the lines of `netstat` of net-tools 2.10, byte for byte.
+//! The lines of `netstat` of net-tools 2.10, byte for byte.
 //!
-//! It writes IPv6 addresses that are cut, names of unix sockets that end at their first blank, and one
-//! process of each socket: who needs to know takes another format.
+//! It truncates IPv6 addresses, cuts names of unix sockets at their first blank, and shows one process per
+//! socket. Other formats show everything.
 
 mod address;
 mod internet;
@@ -20,24 +20,24 @@ pub(super) use address::ipv6;
 use super::out::Out;
 use super::{Extras, HeaderLine, Sink, digits};
 
-/// How `netstat` writes.
+/// Options of the `netstat` format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetstatLayout {
-    /// What the banners say is listed.
+    /// The selection named in banners.
     pub selection: Selection,
-    /// Are there banners and titles?
+    /// Banners and titles.
     pub header: HeaderLine,
-    /// The sections that have their banner even without a row.
+    /// Sections that have a banner even without rows.
     pub sections: &'static [Section],
     /// [`Extras::EXTENDED`] adds user and inode, [`Extras::PROCESSES`] a process, [`Extras::TIMERS`] the
-    /// timer; the others change nothing.
+    /// timer; others have no effect.
     pub extras: Extras,
-    /// True if hosts have names, where these were found; any IPv6 address is `[::]` then.
+    /// True if host names replace addresses where known; the unspecified IPv6 address is then `[::]`.
     pub names_hosts: bool,
-    /// True if addresses longer than their column are cut; an IPv6 address may look like another one then.
+    /// True if long addresses are truncated; a truncated IPv6 address may look like another.
     pub cuts_addresses: bool,
-    /// True if names that are no clean text are escaped, for a terminal; whoever reads a pipe may be used
-    /// to the bytes of `netstat`.
+    /// True if names with special characters are escaped, for a terminal; readers of a pipe may expect the
+    /// bytes of `netstat`.
     pub escapes_names: bool,
 }
 
@@ -51,7 +51,7 @@ pub enum Section {
 }
 
 impl NetstatLayout {
-    /// Writes a name, at most so many bytes of it.
+    /// Writes at most `most` bytes of a name.
     fn name(&self, out: &mut Vec<u8>, most: usize, write: impl FnOnce(&mut Vec<u8>)) {
         let start = out.len();
         write(out);
@@ -69,9 +69,9 @@ impl NetstatLayout {
 pub(super) struct Netstat<'w> {
     out: Out<'w>,
     layout: NetstatLayout,
-    /// The section that rows are in.
+    /// The current section.
     section: Option<Section>,
-    /// Those that are still to have their banner.
+    /// Sections without their banner yet.
     due: &'static [Section],
 }
 
@@ -85,7 +85,7 @@ impl<'w> Netstat<'w> {
         }
     }
 
-    /// Begins a section, with its banner, behind those that come before it.
+    /// Starts a section with its banner, after the banners due before it.
     fn begin(&mut self, section: Section) {
         self.section = Some(section);
         let place = self.due.iter().position(|due| *due == section);
@@ -151,7 +151,7 @@ impl Sink for Netstat<'_> {
     }
 }
 
-/// Writes a text and the blanks up to a width, if it is not longer.
+/// Writes a text padded to a width.
 fn padded(out: &mut Vec<u8>, width: usize, write: impl FnOnce(&mut Vec<u8>)) {
     let end = out.len() + width;
     write(out);
@@ -169,16 +169,16 @@ fn program(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     }
 }
 
-/// Titles, and with what alone they are there.
+/// Titles, and the option they need.
 type Title = (&'static str, Option<Extras>);
 
 const PROGRAM_TITLE: Title = (" PID/Program name    ", Some(Extras::PROCESSES));
-/// Columns of `PID/Program name`; what stands there is one byte shorter at the most.
+/// Width of `PID/Program name`; its text is at least one byte shorter.
 const PROGRAM_WIDTH: usize = 20;
 /// How much `netstat` reads of a command line.
 const COMMAND_READ: usize = 511;
 
-/// The process id and what the program was called as, without its directory.
+/// The process id and the name the program was called by, without its directory.
 fn name(out: &mut Vec<u8>, process: &Process) {
     let command = process.command.as_deref().unwrap_or_default();
     let called = command.get(..process.called).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Which of two rows comes first.
+//! The order of rows.
 
 use std::cmp::Ordering;
 
@@ -8,23 +8,23 @@ use crate::fields::{Datum, Side};
 
 use super::Field;
 
-/// In which order rows are written.
+/// The order in which rows are written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Order {
     /// As they were read.
     #[default]
     Kernel,
-    /// For reading: listeners by port, then others by state and peer. Of a great many rows, as they were read.
+    /// For people: listeners by port, then others by state and peer. A great many rows stay as read.
     Usual,
-    /// By the first key, among equals by the second, and so on. Rows with equal keys stay as they were read.
+    /// By the first key, then by the second, and so on. Equal rows stay as read.
     Keys(Vec<SortKey>),
 }
 
 impl Order {
-    /// Rows that [`Usual`](Self::Usual) sorts at the most, unless fewer are shown.
+    /// The most rows that [`Usual`](Self::Usual) sorts, unless fewer are shown.
     pub const MOST: usize = 10_000;
 
-    /// What was chosen to sort by; nothing for the others.
+    /// The sort keys; empty for the other orders.
     pub fn keys(&self) -> &[SortKey] {
         match self {
             Self::Keys(keys) => keys,
@@ -32,7 +32,7 @@ impl Order {
         }
     }
 
-    /// Which of two rows comes first.
+    /// Compares two rows.
     pub fn compare(&self, a: &Row<'_>, b: &Row<'_>) -> Ordering {
         match self {
             Self::Kernel => Ordering::Equal,
@@ -77,18 +77,18 @@ fn usual(a: &Row<'_>, b: &Row<'_>) -> Ordering {
 pub struct SortKey {
     /// What to compare.
     pub column: Field,
-    /// True if the largest comes first. Unknown values come last either way.
+    /// True if the largest comes first. Unknown values always come last.
     pub descending: bool,
 }
 
 impl SortKey {
-    /// By a column, as it is mostly wanted: the fullest queues first, everything else ascending.
+    /// The default direction of a column: queues descending, everything else ascending.
     pub const fn usual(column: Field) -> Self {
         let descending = matches!(column, Field::RecvQueue | Field::SendQueue);
         Self { column, descending }
     }
 
-    /// Which of two rows comes first, by the first key that tells them apart.
+    /// Compares two rows by the first key in which they differ.
     pub fn compare_all(keys: &[Self], a: &Row<'_>, b: &Row<'_>) -> Ordering {
         let mut orders = keys.iter().map(|key| key.compare(a, b));
         orders
@@ -96,7 +96,7 @@ impl SortKey {
             .unwrap_or(Ordering::Equal)
     }
 
-    /// Compares numbers and addresses by their value, text by its bytes.
+    /// Compares numbers and addresses by value, text by bytes.
     fn compare(self, a: &Row<'_>, b: &Row<'_>) -> Ordering {
         match (known(self.column, a), known(self.column, b)) {
             (Some(Datum::End(side)), Some(Datum::End(_))) => self.ends(side, a, b),
@@ -106,7 +106,7 @@ impl SortKey {
         }
     }
 
-    /// By address, then by port; an end without an address after all that have one.
+    /// By address, then by port; ends without an address come last.
     fn ends(self, side: Side, a: &Row<'_>, b: &Row<'_>) -> Ordering {
         let unknown = |row: &Row<'_>| *side.of(row) == Endpoint::default();
         let keys = [side.address(), side.port()].map(|column| Self { column, ..self });
@@ -115,8 +115,7 @@ impl SortKey {
     }
 }
 
-/// Of processes the first one is compared, in the field of the column; where there is none, there is
-/// nothing to compare.
+/// The value to compare; of processes that of the first one. `None` = no value.
 fn known<'a>(column: Field, row: &Row<'a>) -> Option<Datum<'a>> {
     let processes = match column.get(row)? {
         Datum::Processes(processes) => processes,
@@ -145,19 +144,19 @@ fn values(a: &Datum<'_>, b: &Datum<'_>) -> Ordering {
         | (Datum::List(a), Datum::List(b)) => a.cmp(b),
         (Datum::Timer(a), Datum::Timer(b)) => a.expires_ms.cmp(&b.expires_ms),
         (Datum::Processes(a), Datum::Processes(b)) => first(a).cmp(&first(b)),
-        // Addresses of different families; an interface without a name.
+        // Addresses of different families, or an interface without a name.
         (a, b) => rank(a).cmp(&rank(b)),
     }
 }
 
-/// Processes are compared by the first one: its name, then its number.
+/// The name and pid of the first process, for comparison.
 fn first(processes: &[Process]) -> Option<(Option<&[u8]>, u32)> {
     processes
         .first()
         .map(|first| (first.name.as_deref(), first.pid))
 }
 
-/// Addresses of inet and inet6 first, then unix, then others.
+/// IP addresses first, then unix sockets, then others.
 const fn rank(value: &Datum<'_>) -> u8 {
     match value {
         Datum::Ip(_) => 0,

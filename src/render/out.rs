@@ -1,4 +1,4 @@
-//! One buffer between the rows and the output.
+//! The output buffer.
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -6,16 +6,16 @@ use std::ops::ControlFlow;
 use super::HeaderLine;
 use crate::model::Summary;
 
-/// The buffer is written when it holds this many bytes.
+/// The buffer is written at this many bytes.
 const FULL: usize = 64 * 1024;
-/// Room for the row that fills it, so that it seldom grows.
+/// Extra room for the last row, so that the buffer seldom grows.
 const SLACK: usize = 8 * 1024;
 
-/// Collects rows and writes them in large pieces. After a failed write it writes nothing more and
-/// every further attempt fails alike.
+/// Collects rows and writes them in large pieces. After a failed write it writes nothing more, and every
+/// further attempt fails in the same way.
 pub(super) struct Out<'w> {
     to: Box<dyn Write + 'w>,
-    /// What is not written yet.
+    /// Bytes not written yet.
     pub(super) buffer: Vec<u8>,
     failed: Option<io::ErrorKind>,
 }
@@ -29,7 +29,7 @@ impl<'w> Out<'w> {
         }
     }
 
-    /// A row is complete: writes the buffer if it is full.
+    /// Ends a row: writes the buffer if it is full.
     pub(super) fn row_done(&mut self) -> io::Result<ControlFlow<()>> {
         if self.buffer.len() >= FULL || self.failed.is_some() {
             self.spill()?;
@@ -37,7 +37,7 @@ impl<'w> Out<'w> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The end, without a header that is to stand only before rows.
+    /// Ends the output; drops a header that is only wanted before rows.
     pub(super) fn end(&mut self, header: HeaderLine, summary: &Summary) -> io::Result<()> {
         if header == HeaderLine::WithRows && summary.matched == 0 {
             self.buffer.clear();

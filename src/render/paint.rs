@@ -1,5 +1,5 @@
-//! Colours. The layout sees marks of no width; they become escape sequences afterwards, or nothing.
-//! No text from outside can hold a mark: [`crate::text::escape`] writes these characters as `\xHH`.
+//! Colors. The layout uses zero-width marks, which become escape sequences afterwards, or nothing. Text from
+//! outside cannot contain a mark: [`crate::text::escape`] writes these characters as `\xHH`.
 
 use std::fmt::Write as _;
 
@@ -7,29 +7,29 @@ use anstyle::{AnsiColor, Style};
 
 use crate::model::{Change, OtherState, State};
 
-/// Begins the first line of a row.
+/// Starts the first line of a row.
 pub(super) const ROW: char = '\u{2066}';
-/// Here a cell may be broken over lines.
+/// A cell may be wrapped here.
 pub(super) const BREAK: char = '\u{2067}';
-/// Begins a state, or what one of the next two says behind it.
+/// Starts a state, or the kind given by the next mark.
 const MARK: char = '\u{2068}';
 /// The processes of a socket.
 const OWNER: char = '\u{202a}';
-/// What must not be overlooked.
+/// A warning.
 const ALARM: char = '\u{202b}';
-/// Ends what the mark began.
+/// Ends the marked text.
 const END: char = '\u{2069}';
 
-/// Of what must not be overlooked.
+/// The style of a warning.
 const LOUD: Style = AnsiColor::Red.on_default().bold();
 
-/// Are there colours?
+/// The use of colors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Color {
-    /// Not one escape byte.
+    /// No escape sequences.
     #[default]
     Never,
-    /// States and the header.
+    /// Colors for states and the header.
     Always,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn mark_owner(text: &str) -> String {
     format!("{MARK}{OWNER}{text}{END}")
 }
 
-/// Marks what must not be overlooked, if it `is_alarm`.
+/// Marks a text as a warning, if it `is_alarm`.
 pub(super) fn mark_alarm(text: String, is_alarm: bool) -> String {
     if is_alarm {
         format!("{MARK}{ALARM}{text}{END}")
@@ -59,7 +59,7 @@ pub(super) fn mark_alarm(text: String, is_alarm: bool) -> String {
     }
 }
 
-/// Marks where a text of several words may be broken: after a comma, a slash or a blank.
+/// Marks where a text may be wrapped: after commas, slashes and blanks.
 pub(super) fn mark_breaks(text: &str) -> String {
     let mut marked = String::with_capacity(text.len() + 16);
     for c in text.chars() {
@@ -71,14 +71,14 @@ pub(super) fn mark_breaks(text: &str) -> String {
     marked
 }
 
-/// Appends a line of the layout without trailing blanks and with colours instead of marks.
+/// Appends a line of the layout with colors for marks, without trailing blanks.
 pub(super) fn line(out: &mut Vec<u8>, line: &str, color: Color) {
     let painted = text(line, color);
     out.extend_from_slice(painted.trim_end_matches(' ').as_bytes());
     out.push(b'\n');
 }
 
-/// A text of the layout with colours instead of marks.
+/// Replaces the marks of a text by colors.
 pub(super) fn text(line: &str, color: Color) -> String {
     let mut painted = String::with_capacity(line.len() + 16);
     let mut parts = line.split(MARK);
@@ -115,8 +115,7 @@ pub(super) fn alarm(text: &str, color: Color) -> String {
     whole(text, LOUD, color)
 }
 
-/// The text of a row in the colour of what became of it; of one that is as it was, with the colours of
-/// its parts.
+/// The text of a row in the color of its change; of an unchanged row, with the colors of its parts.
 pub(super) fn change(line: &str, change: Change, color: Color) -> String {
     let style = match change {
         Change::None | Change::Found => return text(line, color),
@@ -127,18 +126,18 @@ pub(super) fn change(line: &str, change: Change, color: Color) -> String {
     whole(line, style, color)
 }
 
-/// The text of the row that is selected.
+/// The text of the selected row.
 pub(super) fn selected(text: &str, color: Color) -> String {
     whole(text, Style::new().invert(), color)
 }
 
-/// A text in one style, whatever its parts are.
+/// A text in one style, without those of its parts.
 fn whole(text: &str, style: Style, color: Color) -> String {
     let style = color.style(style);
     format!("{style}{}{style:#}", bare(text))
 }
 
-/// A text of the layout without marks.
+/// A text without marks.
 pub(super) fn bare(text: &str) -> String {
     let mut bare = String::with_capacity(text.len());
     plain(&mut bare, text);
@@ -152,8 +151,8 @@ fn plain(out: &mut String, text: &str) {
     );
 }
 
-/// Open is green and waiting for connections blue; opening is yellow, closing magenta. Red needs a
-/// look: the program has not closed its end.
+/// Green is open, blue is listening, yellow is opening, magenta is closing. Red needs attention: the program
+/// has not closed its end.
 const fn style_of(state: State) -> Style {
     let color = match state {
         State::Established => AnsiColor::Green,

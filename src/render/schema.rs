@@ -1,13 +1,13 @@
-//! `--schema`: statements that load rows with the right types, made from the table of fields.
+//! `--schema`: statements that load rows with the right types, generated from the table of fields.
 
 use super::format::{flat, grouped};
 use super::{Envelope, Field, Format, Layout, Repetition, SCHEMA};
 use crate::fields::Shape;
 
-/// Who loads the rows.
+/// The engine that loads the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
-    /// JSON Schema, of every document.
+    /// JSON Schema of all documents.
     Json,
     /// A query of `DuckDB`.
     Duckdb,
@@ -21,7 +21,7 @@ pub enum Engine {
 enum Type {
     Time,
     Of(Shape),
-    /// Of a list, whether it can be empty and null, which are two things.
+    /// A list; true if it may be empty as well as null, which differ.
     List(Box<Self>, bool),
     Struct(Vec<(String, Self)>),
 }
@@ -37,14 +37,14 @@ impl Type {
         match field.shape() {
             Shape::Texts => list(Self::Of(Shape::Text), false),
             Shape::Numbers => list(Self::Of(Shape::Number), field == Field::PendingPeers),
-            // `process_status` tells why there are none.
+            // `process_status` says why there are none.
             Shape::Objects => list(members(), field == Field::PeerProcesses),
             Shape::Object => members(),
             other => Self::Of(other),
         }
     }
 
-    /// Of a field that CSV has: lists are text there.
+    /// The type of a CSV field: lists are text there.
     fn of_cell(field: Field) -> Self {
         let is_list = field
             .structure()
@@ -102,7 +102,7 @@ impl Type {
             (Self::Of(Shape::Number), _) => {
                 engine.pick(["UBIGINT", "Nullable(UInt64)", "pa.uint64()"])
             }
-            // Its digits are text in JSON: who reads it may want a number.
+            // Strings of digits in JSON, to be loaded as numbers.
             (Self::Of(Shape::Wide), _) => {
                 engine.pick(["UBIGINT", "Nullable(UInt64)", "pa.string()"])
             }
@@ -113,10 +113,10 @@ impl Type {
 }
 
 impl Engine {
-    /// All of them, as the help lists them.
+    /// All engines, in the order of the help.
     pub const ALL: [Self; 4] = [Self::Json, Self::Duckdb, Self::Clickhouse, Self::Arrow];
 
-    /// What `--schema` calls it.
+    /// Its name for `--schema`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -135,7 +135,7 @@ impl Engine {
         word.to_owned()
     }
 
-    /// A name of the vocabulary, quoted: some are words of SQL.
+    /// Quotes a name: some are words of SQL.
     fn name(self, name: &str) -> String {
         match self {
             Self::Json | Self::Duckdb => format!("\"{name}\""),
@@ -144,7 +144,7 @@ impl Engine {
         }
     }
 
-    /// What loads the rows that a listing writes, [`Format::Csv`] or else NDJSON.
+    /// The statement for the rows of a listing, in [`Format::Csv`] or else NDJSON.
     pub fn schema(self, format: Format, layout: &Layout, envelope: &Envelope) -> String {
         if self == Self::Json {
             return SCHEMA.to_owned();
@@ -200,7 +200,7 @@ impl Engine {
     }
 }
 
-/// Names and types of the columns, in their order.
+/// Names and types of the columns, in order.
 fn columns(is_csv: bool, layout: &Layout, envelope: &Envelope) -> Vec<(String, Type)> {
     let tells_changes = !is_csv && envelope.repetition != Repetition::Single;
     let mut leading = envelope.leading(false);

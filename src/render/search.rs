@@ -1,4 +1,4 @@
-//! Does a row show a text?
+//! Searches for text in rows.
 
 use crate::fields::Side;
 use crate::model::Row;
@@ -7,10 +7,10 @@ use super::detail::Details;
 use super::style::Style;
 use super::{Field, Layout};
 
-/// Looks for texts in what is shown of rows: in every cell by itself, as `table` writes it, and in
-/// the details of `-i` and `-m`. Capitals do not matter, of any script.
+/// Searches for text in what is shown of rows: in each cell separately, as in `table`, and in the details of
+/// `-i` and `-m`. Ignores case, in any script.
 ///
-/// An end whose address and port are shown as columns of their own is also looked at as one cell.
+/// If address and port of an end are separate columns, it is also searched as one cell.
 #[derive(Debug)]
 pub struct Search {
     columns: Vec<Field>,
@@ -22,7 +22,7 @@ pub struct Search {
 }
 
 impl Search {
-    /// Will look at what such a listing shows.
+    /// Searches what a listing with this layout shows.
     pub fn new(layout: &Layout) -> Self {
         let mut columns = layout.columns.clone();
         for side in [Side::Local, Side::Peer] {
@@ -40,7 +40,7 @@ impl Search {
         }
     }
 
-    /// Does some cell of the row contain the text? One that is empty is contained in every row.
+    /// True if some cell of the row contains the text. Every row contains an empty text.
     pub fn contains(&mut self, row: &Row<'_>, needle: &str) -> bool {
         fold(needle, &mut self.needle);
         for column in &self.columns {
@@ -56,15 +56,15 @@ impl Search {
     }
 }
 
-/// Does a cell contain a text that is folded already?
+/// True if a cell contains a text that is already lower case.
 fn is_in(needle: &str, cell: &[u8], folded: &mut String) -> bool {
-    // A cell is text: names are escaped.
+    // A cell is UTF-8: names are escaped.
     let cell = std::str::from_utf8(cell).unwrap_or_default();
     fold(cell, folded);
     folded.contains(needle)
 }
 
-/// Writes small letters for capitals, each character by itself.
+/// Writes the text in lower case, character by character.
 fn fold(text: &str, out: &mut String) {
     out.clear();
     if text.is_ascii() {

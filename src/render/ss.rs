@@ -1,6 +1,6 @@
-//! `ss`: the lines of `ss` of iproute2 6.1, byte for byte.
+//! The lines of `ss` of iproute2 6.1, byte for byte.
 //!
-//! Cells are held until the width of every column is known, or until they are many: as `ss` does it.
+//! Cells are buffered until all column widths are known, or the buffer is full, as in `ss`.
 
 mod address;
 mod details;
@@ -16,12 +16,12 @@ use self::template::put;
 use super::out::Out;
 use super::{HeaderLine, Sink, digits};
 
-/// Options of one letter each.
+/// A set of options with one letter each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Letters(u128);
 
 impl Letters {
-    /// The set with one more.
+    /// Adds a letter.
     #[must_use]
     pub const fn with(self, letter: u8) -> Self {
         Self(self.0 | 1 << (letter & 0x7f))
@@ -33,16 +33,17 @@ impl Letters {
     }
 }
 
-/// How `ss` writes.
+/// Options of the `ss` format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SsLayout {
-    /// Its options; those without a letter have a sign: `@` `--tos`, `/` `--cgroup`, `#` `--inet-sockopt`.
+    /// The options of `ss`; those without a letter have a sign: `@` `--tos`, `/` `--cgroup`, `#`
+    /// `--inet-sockopt`.
     pub options: Letters,
-    /// Is there the column `Netid`?
+    /// True if the column `Netid` is shown.
     pub shows_netid: bool,
-    /// Is there the column `State`?
+    /// True if the column `State` is shown.
     pub shows_state: bool,
-    /// The columns of the terminal, which the lines fill; `None` = there is none.
+    /// The width of the terminal, which the lines fill; `None` = not a terminal.
     pub width: Option<u16>,
 }
 
@@ -64,21 +65,21 @@ const HEADER: [&str; COLUMNS] = [
     "Port",
     "Process",
 ];
-/// Columns before which there is a blank.
+/// Columns preceded by a blank.
 const PARTED: [bool; COLUMNS] = [false, true, true, true, true, false, true, false, false];
-/// Those whose cells are aligned right.
+/// Right-aligned columns.
 const RIGHT: [bool; COLUMNS] = [false, false, false, false, true, false, true, false, false];
-/// Bytes of cells that are held: the four chunks of `ss` that are full when it writes them.
+/// Bytes of cells that are buffered: the four chunks that `ss` fills before it writes.
 const HELD: usize = 4 << 20;
 
 pub(super) struct Ss<'w> {
     out: Out<'w>,
     layout: SsLayout,
     cells: Vec<u8>,
-    /// Where each cell ends, row by row; those of columns that are not shown are empty.
+    /// The end of each cell, row by row; cells of hidden columns are empty.
     ends: Vec<usize>,
     longest: [usize; COLUMNS],
-    /// The length of the last cell of the last row, which only counts when another row follows.
+    /// The length of the last cell of the last row, which only counts if another row follows.
     last: usize,
 }
 
@@ -120,14 +121,14 @@ impl<'w> Ss<'w> {
         }
     }
 
-    /// Another row follows.
+    /// Starts another row.
     fn close(&mut self) {
         if let Some(longest) = self.longest.last_mut() {
             *longest = self.last.max(*longest);
         }
     }
 
-    /// The width of each column, the blank before it included; 0 = it is not there.
+    /// The width of each column, including the blank before it; 0 = not shown.
     fn widths(&self) -> [usize; COLUMNS] {
         let screen = self.layout.width.map_or(usize::MAX, usize::from);
         let mut widths = self.longest;
@@ -145,7 +146,7 @@ impl<'w> Ss<'w> {
         widths
     }
 
-    /// Writes what is held.
+    /// Writes the buffered cells.
     fn render(&mut self) {
         let (widths, mut start) = (self.widths(), 0);
         for row in self.ends.chunks(COLUMNS) {
@@ -183,7 +184,7 @@ const fn is_shown(layout: SsLayout, column: usize) -> bool {
     }
 }
 
-/// Breaks columns into as few lines of the screen as hold them, and spreads them over each.
+/// Distributes columns over as few lines of the screen as possible, and spreads them over each.
 fn spread(widths: &mut [usize; COLUMNS], screen: usize) {
     let (mut begin, mut column, mut length, mut count) = (0, 0, 0, 0);
     while let Some(width) = widths.get(column).copied() {
@@ -218,13 +219,13 @@ fn spread(widths: &mut [usize; COLUMNS], screen: usize) {
 
 impl Sink for Ss<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        // Of those that were to be ended, those that were.
+        // Of sockets to destroy, `ss` shows those destroyed.
         if row.result.is_some_and(|result| result != "destroyed") {
             return Ok(ControlFlow::Continue(()));
         }
         self.close();
         let (layout, socket) = (self.layout, row.socket);
-        // What follows its socket has the same name.
+        // An association after its socket has the same name.
         let (name, begin) = match socket.kind {
             Some(SocketType::Association) => ("", "`- "),
             _ => (netid(row), ""),
@@ -257,7 +258,7 @@ impl Sink for Ss<'_> {
     }
 }
 
-/// What `ss` calls a kind of socket; raw ones always `raw`, not by their IP protocol.
+/// The name of a kind of socket in `ss`; raw ones are always `raw`.
 fn netid(row: &Row<'_>) -> &'static str {
     match (row.socket.protocol, row.socket.kind) {
         (Protocol::Unix, Some(SocketType::Stream)) => "u_str",
@@ -273,7 +274,7 @@ fn netid(row: &Row<'_>) -> &'static str {
     }
 }
 
-/// The state of what has one.
+/// The state of sockets that have one.
 fn state(socket: &Socket) -> &'static str {
     if matches!(socket.protocol, Protocol::Netlink | Protocol::Packet) {
         return "UNCONN";

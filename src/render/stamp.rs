@@ -1,18 +1,18 @@
-//! What rows and records begin with, so that those of several listings and machines go into one table.
+//! The first fields of rows and records, so that several listings and machines fit in one table.
 
 use crate::render::format::member;
 use crate::render::{Envelope, Repetition};
 use crate::text::escape;
 
-/// `--stamp`: rows say of which machine they are, and when they were read.
+/// `--stamp`: machine and time in each row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stamp {
-    /// `/proc/sys/kernel/random/boot_id`: inodes and cookies are those of one boot. `None` = it cannot be read.
+    /// `/proc/sys/kernel/random/boot_id`: inodes and cookies are unique within a boot. `None` = not readable.
     pub boot_id: Option<String>,
 }
 
 impl Envelope {
-    /// The time, unless rows have one of their own, the host, and what is stamped: keys and values.
+    /// The time, unless rows have their own, the host, and the stamp: keys and values.
     pub(super) fn leading(&self, has_time: bool) -> Vec<(&'static str, Option<String>)> {
         if self.stamp.is_none() && self.repetition == Repetition::Single {
             return Vec::new();

@@ -1,37 +1,37 @@
-//! How names are written in a cell: escaped, on one line, never like a sign that has a meaning.
+//! Writes names in cells: escaped, on one line, and never like a sign with a meaning.
 
 use std::borrow::Cow;
 
 use super::{Extras, Layout, digits};
 use crate::text;
 
-/// How cells are written.
+/// Options for cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Style {
-    /// True if blanks are written `\x20`: a line has as many words as it has cells. Where they stay,
-    /// those at the edge of a name are escaped all the same.
+    /// True if blanks become `\x20`, so that a line has as many words as cells. Otherwise only blanks at the
+    /// edges of a name are escaped.
     pub(super) escapes_blanks: bool,
     /// True if descriptors follow the processes: `nginx[812]{3,4}`.
     pub(super) descriptors: bool,
-    /// True if an IPv4-mapped address is written as that of IPv4 with a sign: `^127.0.0.1:80`.
+    /// True if an IPv4-mapped address is shortened to IPv4 with a sign: `^127.0.0.1:80`.
     pub(super) shortens_mapped: bool,
 }
 
 impl Style {
-    /// For a cell whose ends are marked by its format: with quotes, or by its column.
+    /// For a cell delimited by its format: by quotes, or by its column.
     pub(super) const TEXT: Self = Self {
         escapes_blanks: false,
         descriptors: false,
         shortens_mapped: false,
     };
 
-    /// For a cell that stands among words.
+    /// For a cell among words.
     pub(super) const WORD: Self = Self {
         escapes_blanks: true,
         ..Self::TEXT
     };
 
-    /// The same, with descriptors if the layout has them, and for a terminal if it has one.
+    /// The same, with descriptors and for a terminal as in the layout.
     pub(super) const fn of(self, layout: &Layout) -> Self {
         Self {
             descriptors: layout.extras.has(Extras::EXTENDED),
@@ -40,12 +40,12 @@ impl Style {
         }
     }
 
-    /// Between the words of a cell that has several.
+    /// The separator of words in a cell with several.
     pub(super) const fn separator(self) -> u8 {
         if self.escapes_blanks { b',' } else { b' ' }
     }
 
-    /// Writes a name that is a cell of its own.
+    /// Writes a name as a whole cell.
     pub(super) fn lone_name(self, out: &mut Vec<u8>, name: &[u8]) {
         match name {
             [] => out.push(b'-'),
@@ -67,14 +67,14 @@ impl Style {
         }
     }
 
-    /// Writes a name that is part of a cell in which some characters have a meaning.
+    /// Writes a name in a cell where some characters have a meaning.
     pub(super) fn name(self, out: &mut Vec<u8>, name: &[u8], has_meaning: fn(char) -> bool) {
         let plain = |c: &u8| c.is_ascii_graphic() && *c != b'\\';
         if name
             .iter()
             .all(|c| plain(c) && !has_meaning(char::from(*c)))
         {
-            // What nearly every name is: nothing below would change it.
+            // Nearly every name is like this, and needs no escaping.
             return out.extend_from_slice(name);
         }
         let clean = text::escape(name);

@@ -1,35 +1,35 @@
-//! Which columns a row can have values for: what no socket of its table has is a part of the literal text.
+//! Members of rows by table: those that no socket of a table has become literal text.
 
 use super::Field;
 use crate::fields::Cost;
 use crate::model::{Row, Table};
 
-/// A value of a row, as JSON and CSV have it.
+/// A value of a row in JSON and CSV.
 #[derive(Clone)]
 pub(super) struct Member {
     pub(super) column: Field,
     /// The literal text before it: `,"state":`.
     pub(super) key: String,
-    /// Of a structure the parts that are written.
+    /// The written parts of a structure.
     pub(super) parts: Vec<Self>,
 }
 
 /// The members of rows.
 pub(super) struct Told {
     all: Vec<Member>,
-    /// What stands in the place of a value.
+    /// The text for a missing value.
     absent: &'static str,
-    /// Those of each kind of socket that was written.
+    /// The members for each kind of socket written so far.
     of_tables: Vec<OfTable>,
 }
 
-/// The members of sockets of one table; those that none of them can have are a part of the literal text, and so
-/// are those that nothing was looked up for.
+/// The members for sockets of one table; those that none of them can have, or that were not looked up, become
+/// literal text.
 struct OfTable {
     table: Table,
     has_place: bool,
     told: Vec<Member>,
-    /// The literal text behind the last of them.
+    /// The literal text after the last of them.
     rest: String,
 }
 
@@ -71,7 +71,7 @@ impl Told {
         self.all.len()
     }
 
-    /// Those that a row may have, and the literal text behind the last of them.
+    /// The members that a row may have, and the literal text after the last.
     pub(super) fn of(&mut self, row: &Row<'_>) -> (&[Member], &str) {
         let kind = (row.socket.table(), row.place.is_some());
         let is_kind = |known: &&OfTable| (known.table, known.has_place) == kind;

@@ -1,10 +1,10 @@
-//! `-c` on a terminal: a page of a long list, drawn again and again in its place.
+//! The view of `-c` on a terminal: a page of a long list, redrawn in place.
 //!
-//! What is drawn is clean text in the columns of `table`. Columns and counts become wider with what
-//! they show and never narrower, so that a page does not move while it is read.
+//! It shows escaped text in the columns of `table`. Columns and counts grow but never shrink, so that a page
+//! does not move while it is read.
 //!
-//! No TUI library draws it: columns, colours and escapes are those of `table`, and ratatui would add only a
-//! layout of boxes and its dependencies to them.
+//! No TUI library is used: columns, colors and escapes are those of `table`, and ratatui would only add a
+//! layout of boxes and its dependencies.
 
 mod aside;
 mod foot;
@@ -27,126 +27,126 @@ use head::Head;
 use line::ListColumns;
 use screen::Screen;
 
-/// What is told of the rows of a page.
+/// The contents of a page.
 #[derive(Debug, Clone, Default)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is something of its own that a key, or an option, turns on"
 )]
 pub struct Page {
-    /// When the last round began.
+    /// The start of the last round.
     pub time: Timestamp,
-    /// How far rounds are apart.
+    /// The interval between rounds.
     pub every: Duration,
-    /// True if there is no other round until a key says so.
+    /// True if paused until a key is pressed.
     pub is_paused: bool,
-    /// The order of the rows; empty = as the kernel lists them.
+    /// The order of the rows; empty = the kernel's.
     pub sort: Order,
-    /// True if rows that changed come before the others.
+    /// True if changed rows come first.
     pub changed_first: bool,
-    /// True if the others are left out.
+    /// True if only changed rows are shown.
     pub only_changes: bool,
-    /// The filter; empty = there is none.
+    /// The filter; empty = none.
     pub filter: String,
-    /// How many sockets there are in each state that was seen.
+    /// The number of sockets in each state that occurs.
     pub counts: BTreeMap<State, StateCount>,
-    /// What became of sockets since the round before.
+    /// Changes since the round before.
     pub changes: Changed,
-    /// What must be known besides, if anything.
+    /// A warning, if any.
     pub notice: Option<String>,
     /// The rows.
     pub rows: Vec<ChangedRow>,
-    /// What is shown in their place.
+    /// What is shown in place of the rows.
     pub aside: Option<Aside>,
-    /// The counts, painted, where sockets are counted and not listed.
+    /// The painted counts, if sockets are counted and not listed.
     pub counted: Option<String>,
-    /// The line that is being written, at the bottom.
+    /// The line being typed, at the bottom.
     pub prompt: Option<Prompt>,
-    /// What a person is asked there, to be answered with `y`.
+    /// The question at the bottom, answered with `y`.
     pub question: Option<String>,
-    /// True if one of the keys ends sockets.
+    /// True if a key destroys sockets.
     pub can_end: bool,
-    /// True if there are keys, which are named there else.
+    /// True if keys are available; the bottom shows them.
     pub has_keys: bool,
 }
 
-/// How many sockets are in a state.
+/// The number of sockets in a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateCount {
     /// In the last round.
     pub now: u64,
-    /// In the round before; `None` = there was none.
+    /// In the round before; `None` = no such round.
     pub before: Option<u64>,
 }
 
-/// How many sockets are not as they were.
+/// The number of changed sockets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Changed {
-    /// They were not there.
+    /// New ones.
     pub new: u64,
-    /// They are not there any more.
+    /// Those that are gone.
     pub gone: u64,
-    /// They are in another state.
+    /// Those in another state.
     pub changed: u64,
 }
 
-/// What a person does.
+/// User input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
-    /// A character is typed.
+    /// A character.
     Char(char),
-    /// One is typed with Ctrl.
+    /// A character with Ctrl.
     Control(char),
-    /// To the row above.
+    /// One row up.
     Up,
-    /// To the row below.
+    /// One row down.
     Down,
-    /// To the page above.
+    /// One page up.
     PageUp,
-    /// To the page below.
+    /// One page down.
     PageDown,
-    /// The mouse wheel is turned up.
+    /// Mouse wheel up.
     WheelUp,
-    /// It is turned down.
+    /// Mouse wheel down.
     WheelDown,
-    /// To the first page, or to the begin of the line.
+    /// To the first page, or to the start of the line.
     First,
     /// To the last page, or to the end of the line.
     Last,
-    /// To the left.
+    /// Left.
     Left,
-    /// To the right.
+    /// Right.
     Right,
     /// Return.
     Enter,
     /// Escape.
     Escape,
-    /// Erases the character before the cursor.
+    /// Deletes the character before the cursor.
     Backspace,
-    /// Erases the one at the cursor.
+    /// Deletes the character at the cursor.
     Delete,
-    /// The screen has another size, or was used for something else.
+    /// The screen was resized, or used by another program.
     Redraw,
 }
 
-/// Columns that one step sideways moves.
+/// Columns per step sideways.
 const SIDEWAYS: usize = 8;
 
-/// Lines that one step of the mouse wheel moves.
+/// Lines per step of the mouse wheel.
 const WHEEL: isize = 3;
 
-/// Which row with a text is looked for.
+/// The direction of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Find {
-    /// The selected one, or the next.
+    /// The selected row, or the next.
     Here,
-    /// The next one.
+    /// The next row.
     Next,
-    /// The one before.
+    /// The row before.
     Previous,
 }
 
-/// The part of a text that is seen.
+/// The visible part of a text.
 #[derive(Debug, Clone, Copy, Default)]
 struct Window {
     /// The first line.
@@ -163,16 +163,16 @@ pub struct View {
     columns: ListColumns,
     screen: Screen,
     list: Window,
-    /// The part on the screen of the lines shown instead of the list; `None` = the list is shown.
+    /// The visible part of the lines shown in place of the list; `None` = the list is shown.
     aside: Option<Window>,
-    /// The row that a key marked.
+    /// The selected row.
     selected: Option<usize>,
-    /// Lines that are seen at once.
+    /// The number of visible lines.
     room: usize,
 }
 
 impl View {
-    /// Of rows in this layout; its width does not count. The time of day is told in `zone`.
+    /// Shows rows with this layout, except its width, and times in `zone`.
     pub fn new(layout: Layout, zone: TimeZone) -> Self {
         Self {
             head: Head::default(),
@@ -187,7 +187,7 @@ impl View {
         }
     }
 
-    /// Shows rows in another layout.
+    /// Shows rows with another layout.
     pub fn lay_out(&mut self, layout: Layout) {
         *self = Self::new(layout, self.zone.clone());
     }
@@ -197,7 +197,7 @@ impl View {
         self.selected
     }
 
-    /// The row that a key is about: the first one that is seen where none is selected.
+    /// The row that keys refer to: the selected one, or else the first visible one.
     pub fn current(&self) -> usize {
         self.selected.unwrap_or(self.list.first)
     }
@@ -224,7 +224,7 @@ impl View {
         found.is_some()
     }
 
-    /// Does what a key asks for: another part is to be seen from the next page on.
+    /// Handles a key, which may move the visible part of the next page.
     pub fn key(&mut self, input: Input) {
         let page = isize::try_from(self.room).unwrap_or(isize::MAX);
         let is_aside = self.aside.is_some();
@@ -246,7 +246,7 @@ impl View {
                 window.left += SIDEWAYS;
                 return;
             }
-            // The screen does not show what was drawn last: the next page is drawn whole.
+            // The screen has changed, so the next page is drawn completely.
             Input::Redraw => return self.screen.forget(),
             _ => return,
         };
@@ -260,18 +260,18 @@ impl View {
         let first = self.list.first;
         let last = first.saturating_add(self.room - 1);
         self.selected = match (self.selected, input) {
-            // The first key marks a row, and does not move yet.
+            // The first key only selects a row.
             (None, _) => is_line.then_some(first),
             (Some(row), Input::WheelUp | Input::WheelDown) => Some(row.clamp(first, last)),
             (Some(row), _) => Some(row.saturating_add_signed(by)),
         };
     }
 
-    /// What makes a screen of so many columns and lines show a page.
+    /// The bytes that draw a page on a screen of this width and height.
     pub fn draw(&mut self, page: &Page, [width, height]: [u16; 2]) -> Vec<u8> {
         let (width, height) = (usize::from(width), usize::from(height));
         if self.screen.resize(width, height) {
-            // Nothing need stay where it was.
+            // The layout may start anew.
             self.head.lines = 0;
         }
         let (mut foot, cursor) = foot::lines(page, width, height);
@@ -291,7 +291,7 @@ impl View {
         let is_titled =
             page.counted.is_none() && (beside.is_some() || self.layout.header.is_shown());
         let titles = usize::from(is_titled);
-        // At least one row is seen, whatever has to give way.
+        // At least one row is visible, at the cost of other parts.
         let most = height.saturating_sub(foot.len() + titles + 1);
         lines.truncate(most);
         self.room = height
@@ -308,7 +308,7 @@ impl View {
             (self.list.first, page.rows.len(), "sockets")
         };
         lines.resize_with(height.saturating_sub(foot.len()), String::new);
-        // At the right edge of the last line, where there is room for it.
+        // At the right edge of the last line, if there is room.
         if let Some(last) = foot.last_mut() {
             let position = self.position(shown);
             let gap = width.saturating_sub(grid::width(last) + grid::width(&position));
@@ -321,7 +321,7 @@ impl View {
         self.screen.show(lines, cursor)
     }
 
-    /// Moves the list, which has so many rows, so that the selected one is seen.
+    /// Scrolls the list of `count` rows so that the selected one is visible.
     fn follow(&mut self, count: usize) {
         let first = &mut self.list.first;
         *first = (*first).min(count.saturating_sub(self.room));
@@ -396,7 +396,7 @@ impl View {
         lines
     }
 
-    /// What is seen of a line, behind the mark of its row.
+    /// The visible part of a line, after the mark of its row.
     fn part(&self, text: &str, mark: &str, width: usize) -> String {
         let more = self.layout.signs.more();
         let left = self.list.left;
@@ -404,7 +404,7 @@ impl View {
         line::part(&format!("{mark}{seen}"), 0, width, more)
     }
 
-    /// Which of so many things are seen.
+    /// Says which of the things are visible.
     fn position(&self, (first, count, what): (usize, usize, &str)) -> String {
         match count {
             0 => format!("no {what}"),

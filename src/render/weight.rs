@@ -1,4 +1,4 @@
-//! How much the number of sockets in a state stands out.
+//! Emphasis of the number of sockets in a state.
 
 use std::fmt::Write as _;
 
@@ -6,23 +6,23 @@ use anstyle::{AnsiColor, Style};
 
 use crate::model::State;
 
-/// A class of numbers.
+/// A level of emphasis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weight {
     /// No socket.
     None,
     /// Fewer than a tenth of all sockets.
     Few,
-    /// A tenth or more, in a state where a connection may stay.
+    /// A tenth or more, in a state where connections may stay.
     Many,
-    /// A tenth or more, where it should not stay long, or waits for its own program.
+    /// A tenth or more, where connections should not linger, or wait for their own program.
     Lingering,
-    /// Likewise a half or more.
+    /// Likewise half or more.
     Stuck,
 }
 
 impl Weight {
-    /// That of a number in a state, among all.
+    /// The level of a count in a state.
     pub(super) const fn of(state: State, count: u64, total: u64) -> Self {
         let passing = !matches!(
             state,
@@ -37,7 +37,7 @@ impl Weight {
         }
     }
 
-    /// On a terminal.
+    /// Its style on a terminal.
     pub(super) const fn style(self) -> Style {
         match self {
             Self::None => Style::new().dimmed(),
@@ -48,7 +48,7 @@ impl Weight {
         }
     }
 
-    /// In a style sheet.
+    /// Its class in a style sheet.
     pub(super) const fn class(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -60,12 +60,12 @@ impl Weight {
     }
 }
 
-/// `9,999,999`, and from there on in millions: `12.3M`; `?` = unknown.
+/// `9,999,999`, then millions: `12.3M`; `?` = unknown.
 pub(super) fn number(count: Option<u64>) -> String {
     let Some(count) = count else {
         return "?".to_owned();
     };
-    // Room for any of them: as many allocations for many sockets as for few.
+    // Capacity for any number: the number of allocations does not depend on it.
     let mut text = String::with_capacity(32);
     let (millions, thousands, ones) = (count / 1_000_000, count / 1_000 % 1_000, count % 1_000);
     // Writing to a String cannot fail.

@@ -1,4 +1,4 @@
-//! What the cells of an event are written with.
+//! Cells of an event's line.
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use super::super::{Color, Field, Format, Signs, paint};
 use super::life::mark;
 use super::{EventLayout, Pair, Roles, Step, rfc_3339};
 
-/// What has its place in the drawing of a pair.
+/// Fields that the drawing of a pair shows by itself.
 const DRAWN: [Field; 6] = [
     Field::Protocol,
     Field::State,
@@ -19,19 +19,19 @@ const DRAWN: [Field; 6] = [
     Field::Processes,
 ];
 
-/// An end of a connection, in words.
+/// An end of a connection, as text.
 pub(super) struct End {
-    /// The processes that hold it, or why they are not known.
+    /// Its processes, or why they are unknown.
     pub(super) owner: String,
-    /// Where it is, after its namespace where there are several.
+    /// Its address, after its namespace if there are several.
     pub(super) address: String,
-    /// The other columns in which there is something: `container: web`.
+    /// The other columns with a value: `container: web`.
     pub(super) others: Vec<String>,
-    /// True if any of its steps was seen.
+    /// True if any of its events was seen.
     pub(super) is_seen: bool,
 }
 
-/// How the cells of a line are written.
+/// Formats the cells of a line.
 #[derive(Debug, Clone)]
 pub(super) struct Cells {
     is_for_people: bool,
@@ -40,7 +40,7 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    /// Those of `table`, or of `plain`: in ASCII, without colours.
+    /// Cells of `table`, or of `plain`: ASCII without colors.
     pub(super) fn new(format: Format, layout: EventLayout) -> Self {
         let is_for_people = format == Format::Table;
         let (style, layout) = if is_for_people {
@@ -61,7 +61,7 @@ impl Cells {
         }
     }
 
-    /// A text of ours, for people without signs that cannot be drawn.
+    /// A text of the program, in ASCII if the terminal needs it.
     pub(super) fn text(&self, text: &str) -> String {
         if self.is_for_people && self.layout.signs == Signs::Ascii {
             text.replace('·', "*")
@@ -70,7 +70,7 @@ impl Cells {
         }
     }
 
-    /// The time of day for people, the whole time for scripts.
+    /// The time of day for people, the full time for scripts.
     pub(super) fn time(&self, time: Timestamp, sampled: bool) -> String {
         let time = if self.is_for_people {
             let here = time.to_zoned(self.layout.zone.clone());
@@ -81,7 +81,7 @@ impl Cells {
         format!("{}{time}", mark(sampled))
     }
 
-    /// When a step was, and the columns but for the step.
+    /// The time, and the columns except the step.
     pub(super) fn of(&self, step: Option<&Step>, row: &Row<'_>) -> Vec<String> {
         let time = step.map_or_else(String::new, |step| self.time(step.time, step.sampled));
         let columns = self.layout.columns.iter();
@@ -98,16 +98,16 @@ impl Cells {
         text
     }
 
-    /// A cell without a mark.
+    /// A cell without marks.
     pub(super) fn bare(&self, column: Field, row: &Row<'_>) -> String {
         if column.is_of_owners() && !column.is_place() && row.process_status.is_none() {
-            // It was gone before anybody could be asked.
+            // The socket was gone before its processes could be found.
             return "?".to_owned();
         }
         self.style.text(column, row)
     }
 
-    /// Whose the ends of a connection are, and where.
+    /// The processes and addresses of both ends.
     pub(super) fn ends(&self, pair: &Pair) -> [Option<End>; 2] {
         let [left, right] = &pair.ends;
         [(left, right), (right, left)].map(|both| match both {

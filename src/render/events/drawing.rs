@@ -1,5 +1,5 @@
-//! `--by pair`: a connection as it is drawn in textbooks, the states of client and server in two columns and
-//! the segments between them.
+//! `--by pair`: sequence diagrams, with the states of client and server in two columns and the segments
+//! between them.
 
 use std::io;
 
@@ -13,16 +13,16 @@ use super::exchange::{self, Between, Line, Side};
 use super::life::mark;
 use super::{EventLayout, EventWriter, Lives, Pair, Step};
 
-/// Columns of a drawing with its longest words: a usual terminal.
+/// Width of a drawing with its longest text: that of a usual terminal.
 const WIDTH: usize = 80;
 
-/// Columns of an arrow.
+/// Width of an arrow.
 const ARROW: usize = 22;
 
-/// Where the states of the server are.
+/// The column of the server's states.
 const RIGHT: usize = 44;
 
-/// States, what is between, states, time.
+/// Widths of states, segments, states, time.
 const COLUMNS: [(usize, bool); 4] = [(13, false), (29, false), (11, false), (12, true)];
 
 /// Draws connections.
@@ -33,7 +33,7 @@ pub(in crate::render) struct Drawings<'w> {
 }
 
 impl<'w> Drawings<'w> {
-    /// In `table` with the signs and colours of the layout, in `plain` with ASCII.
+    /// In `table` with the layout's characters and colors, in `plain` with ASCII.
     pub(in crate::render) fn new(format: Format, layout: EventLayout, out: Out<'w>) -> Self {
         Self {
             out,
@@ -46,7 +46,7 @@ impl<'w> Drawings<'w> {
         paint::line(&mut self.out.buffer, line, self.cells.layout.color);
     }
 
-    /// Whose the ends are and where, side by side.
+    /// The processes and addresses of both ends, side by side.
     fn write_ends(&mut self, pair: &Pair) {
         let lines = |end: Option<End>, room| {
             end.map_or_else(Vec::new, |end| {
@@ -99,7 +99,7 @@ impl<'w> Drawings<'w> {
         self.write(&grid.line(&[left, &between, right, &time]));
     }
 
-    /// An arrow to the other end, with words in it.
+    /// An arrow to the other end, with a label.
     fn arrow(&self, from: Side, line: char, words: &str) -> String {
         let [line, left, right] = match (self.cells.layout.signs, line) {
             (Signs::Unicode, line) => [line, '◀', '▶'],
@@ -116,7 +116,7 @@ impl<'w> Drawings<'w> {
     }
 }
 
-/// The owner and the address of an end, on one line or on as many as it takes.
+/// The owner and address of an end, on one line or several.
 fn end_lines(owner: &str, address: &str, room: usize, paint: fn(&str) -> String) -> Vec<String> {
     let (mut lines, mut line) = (Vec::new(), String::new());
     for word in owner.split_inclusive(',') {
@@ -135,7 +135,7 @@ fn end_lines(owner: &str, address: &str, room: usize, paint: fn(&str) -> String)
     lines
 }
 
-/// `+31 us` since the time before; `0 us` is the first.
+/// `+31 us` since the event before; `0 us` for the first.
 pub(super) fn time(step: &Step, before: Option<&Step>) -> String {
     let since = before.map_or(0, |before| step.since_us(before));
     let text = text::micros(since);

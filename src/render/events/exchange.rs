@@ -1,11 +1,11 @@
-//! The segments between the two ends of a connection, as far as the steps of these tell of them.
+//! Infers the segments between the two ends of a connection from their events.
 
 use crate::model::{self, Ending, State};
 
 use super::super::paint;
 use super::{Pair, Step};
 
-/// An end: the client is left.
+/// An end; the client is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Left,
@@ -35,14 +35,14 @@ impl Side {
     }
 }
 
-/// What is sent, by its flags.
+/// A segment, by its flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Segment {
     Syn,
     SynAck,
     Ack,
     Fin,
-    /// Acknowledges the FIN of the other end, too.
+    /// Also acknowledges the FIN of the other end.
     FinAck,
     Rst,
 }
@@ -59,7 +59,7 @@ impl Segment {
         }
     }
 
-    /// Is a segment, sent so, what was received?
+    /// True if a segment sent as `self` arrives as `received`.
     fn is(self, received: Self) -> bool {
         self == received
             || (self, received) == (Self::SynAck, Self::Ack)
@@ -67,8 +67,8 @@ impl Segment {
     }
 }
 
-/// What a step has received and what it sends, where that is certain. An ACK of a FIN may be late, and come
-/// with others: that it was sent is known when it makes a step of the other end.
+/// The segments that an event certainly received and sent. An ACK of a FIN may be delayed and combined; it is
+/// known to be sent once it causes an event at the other end.
 fn segments(step: &Step) -> (Option<Segment>, Option<Segment>) {
     use Segment::{Ack, Fin, Rst, Syn, SynAck};
     use State::{
@@ -94,7 +94,7 @@ fn segments(step: &Step) -> (Option<Segment>, Option<Segment>) {
             Some(Ending::Complete) => (Some(Fin), None),
             Some(Ending::Refused | Ending::ResetByPeer) => (Some(Rst), None),
             Some(Ending::NotAccepted) => (None, Some(Rst)),
-            // Where it has sent all, an end that is closed both ways goes without.
+            // Once all its data is sent, an end closed both ways sends no RST.
             Some(Ending::Aborted) if !matches!(old, Closing | LastAck) => (None, Some(Rst)),
             None if old == LastAck && !step.sampled => (Some(Ack), None),
             _ => (None, None),
@@ -103,7 +103,7 @@ fn segments(step: &Step) -> (Option<Segment>, Option<Segment>) {
     }
 }
 
-/// What stands between the ends.
+/// What is drawn between the ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Between {
     #[default]
@@ -113,24 +113,24 @@ pub(super) enum Between {
         segment: Segment,
         has_arrived: bool,
     },
-    /// The other end has sent its FIN, and this one may still send.
+    /// The other end has sent its FIN; this one may still send.
     Open(Side),
-    /// Why the connection ended, where no segment tells it.
+    /// Why the connection ended, if no segment shows it.
     Words(&'static str),
 }
 
 /// A line of the drawing.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    /// The states of both ends that are new.
+    /// The new states of both ends.
     pub(super) states: [Option<String>; 2],
     pub(super) between: Between,
-    /// When a segment arrived, or was sent where that is not known; when a step was made.
+    /// The event: when a segment arrived, or was sent if arrival is unknown, or when a state changed.
     pub(super) step: Option<Step>,
 }
 
 impl Line {
-    /// The segment that this end has sent, and whether it has arrived.
+    /// The segment sent by this end, and true if it has arrived.
     fn sent(&self, by: Side) -> Option<(Segment, bool)> {
         match self.between {
             Between::Segment {
@@ -175,21 +175,21 @@ fn named(state: Option<State>, is_alarm: bool) -> String {
 #[derive(Debug, Default)]
 struct Exchange {
     lines: Vec<Line>,
-    /// Where both ends are.
+    /// The current states of both ends.
     at: [Option<State>; 2],
 }
 
 impl Exchange {
     fn step(&mut self, side: Side, step: &Step) {
         if side.of_mut(&mut self.at).replace(step.new) != step.old {
-            // What was between was not seen.
+            // The events between were not seen.
             self.stay(side, named(None, false), None);
             if step.old.is_some() {
                 self.stay(side, named(step.old, false), None);
             }
         }
         if (step.old, step.new) == (Some(State::Listen), State::Established) {
-            // A listener of MPTCP tells no SYN_RCVD.
+            // An MPTCP listener reports no SYN_RCVD.
             self.prove(side.other(), Segment::Syn, true);
             self.prove(side, Segment::SynAck, false);
         }
@@ -197,7 +197,7 @@ impl Exchange {
         if received.is_none() && step.is_broken_off && self.told(side, Segment::Rst).is_some() {
             sent = Some(Segment::Rst);
         }
-        // A listener makes a socket when the handshake is complete: what it sent was sent before.
+        // A listener creates a socket after the handshake, so what it sent was sent earlier.
         let is_late = (step.old, step.new) == (Some(State::Listen), State::SynRcvd);
         let time = Some(*step).filter(|_| !is_late);
         let state = named(Some(step.new), step.is_broken_off);
@@ -227,7 +227,7 @@ impl Exchange {
         }
     }
 
-    /// An end receives a segment: gives its line, and whether that has the time.
+    /// Marks a segment as received: returns its line, and true if that got the time.
     fn receive(&mut self, by: Side, segment: Segment, time: Option<Step>) -> (usize, bool) {
         if segment == Segment::SynAck {
             self.prove(by, Segment::Syn, true);
@@ -237,14 +237,14 @@ impl Exchange {
         if segment == Segment::Ack && *from.of(&self.at) == Some(State::FinWait2) {
             self.acknowledge_fin(from);
         }
-        // What an answer has proven to be sent has arrived.
+        // A segment proven by its answer has arrived.
         let is_syn =
             |line: &Line| segment == Segment::Syn && line.sent(from) == Some((Segment::Syn, true));
         let found = self
             .lines
             .iter()
             .rposition(|line| is_under_way(segment)(line) || is_syn(line));
-        // An ACK may be in a FIN that was sent by an end that had received ours.
+        // An ACK may be part of a FIN, sent by an end that had received ours.
         let with_fin = self.lines.last().is_some_and(is_under_way(Segment::Fin));
         let is_with_fin = found.is_none() && segment == Segment::Ack && with_fin;
         let place = match found {
@@ -272,7 +272,7 @@ impl Exchange {
         (place, is_timed)
     }
 
-    /// An end has sent a segment, though it did not tell.
+    /// Adds a segment that an end must have sent, if it is missing.
     fn prove(&mut self, by: Side, segment: Segment, has_arrived: bool) {
         let is_it = |line: &Line| line.sent(by).is_some_and(|(sent, _)| sent == segment);
         if !self.lines.iter().any(is_it) {
@@ -280,8 +280,8 @@ impl Exchange {
         }
     }
 
-    /// An end in `FIN_WAIT_2` has acknowledged a FIN: with that it is in `TIME_WAIT`, which not every kernel
-    /// tells.
+    /// An end in `FIN_WAIT_2` has acknowledged a FIN, so it is in `TIME_WAIT`, which not every kernel
+    /// reports.
     fn acknowledge_fin(&mut self, by: Side) {
         let last = self.lines.len().saturating_sub(1);
         let fin = self.lines.last().and_then(|line| line.sent(by.other()));
@@ -291,7 +291,7 @@ impl Exchange {
         }
     }
 
-    /// The line of a segment that the other end has received, and of which this one tells only now.
+    /// The line of a segment that has arrived, and that its sender reports only now.
     fn told(&self, by: Side, segment: Segment) -> Option<usize> {
         let is_it = |line: &Line| line.sent(by) == Some((segment, true));
         let place = self.lines.iter().rposition(is_it)?;
@@ -319,7 +319,7 @@ impl Exchange {
         self.push(segment, at)
     }
 
-    /// A step that no segment makes.
+    /// A state change without a segment.
     fn stay(&mut self, side: Side, state: String, time: Option<Step>) {
         let place = self.push(Between::Nothing, time);
         self.place(place, side, state);
@@ -331,7 +331,7 @@ impl Exchange {
         }
     }
 
-    /// True if no state stands below this line, and none of this end in it.
+    /// True if no states follow this line, and this end has none in it.
     fn is_open_at(&self, place: usize, side: Side) -> bool {
         let is_note =
             |line: &Line| line.states == [None, None] && matches!(line.between, Between::Words(_));

@@ -1,4 +1,4 @@
-//! `--by pair --format html`: a page with each connection as arrows between its two ends.
+//! `--by pair --format html`: a page with sequence diagrams of connections.
 
 use std::fmt::Write as _;
 use std::io;
@@ -13,11 +13,11 @@ use super::drawing::time;
 use super::exchange::{self, Between, Line, Segment, Side};
 use super::{EventLayout, EventWriter, Lives, Pair, Step, rfc_3339};
 
-/// The positions of both ends, and the distance between a line's text and the line above.
+/// Horizontal positions of both ends.
 const LEFT: usize = 200;
 const RIGHT: usize = 560;
 const STEP: usize = 34;
-/// The middle between them, and the end of the drawing.
+/// The center between them, and the right edge.
 const MIDDLE: usize = 380;
 const WIDTH: usize = 860;
 
@@ -28,7 +28,7 @@ pub(in crate::render) struct Ladders<'w> {
 }
 
 impl<'w> Ladders<'w> {
-    /// In the colors of the reader, whatever those of the layout are.
+    /// In the colors of the reader, whatever the layout says.
     pub(in crate::render) fn new(
         layout: EventLayout,
         envelope: &Envelope,
@@ -101,7 +101,7 @@ impl EventWriter for Ladders<'_> {
     }
 }
 
-/// The states that are new, what is between them, and when that was.
+/// Draws the new states, what is between them, and the time.
 fn write_line(page: &mut String, line: &Line, y: usize, since: &mut Option<Step>) {
     let at = |page: &mut String, x: usize, y: usize, class: &str, text: &str| {
         let text = markup(&paint::text(text, Color::Never));
@@ -121,7 +121,7 @@ fn write_line(page: &mut String, line: &Line, y: usize, since: &mut Option<Step>
         }
     }
     let mut arrow = |from: Side, class: &str, text: &str| {
-        // What goes on takes time: it falls.
+        // Arrows slope down: time passes.
         let (begin, end) = match from {
             Side::Left => (LEFT + 6, RIGHT - 12),
             Side::Right => (RIGHT - 6, LEFT + 12),

@@ -1,5 +1,5 @@
-//! What happened to connections, and which two of them are ends of one: lives with the same four numbers, the
-//! other way round.
+//! Histories of connections, and pairs of them that are two ends of one connection: those with the same
+//! addresses and ports in reverse.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -14,22 +14,21 @@ use crate::text;
 
 use super::super::paint;
 
-/// Stands before a time that is that of a look, not of the step.
+/// Marks a time as that of a poll, not of the event.
 pub(super) const fn mark(sampled: bool) -> &'static str {
     if sampled { "~" } else { "" }
 }
 
-/// What happened to an end of a connection, or to a listener, since the watch began.
+/// The history of an end of a connection, or of a listener, since watching began.
 #[derive(Debug)]
 pub(in crate::render) struct Life {
     pub(in crate::render) connection: u64,
-    /// Which of the changes was its last.
+    /// The number of its last change.
     pub(in crate::render) changed: u64,
     pub(in crate::render) steps: Vec<Step>,
-    /// What it has carried. The round-trip time is that before the close, whose acknowledgements may be
-    /// delayed.
+    /// Its traffic. The round-trip time is that before the close, whose ACKs may be delayed.
     pub(in crate::render) traffic: Option<Traffic>,
-    /// From its first step to the last, in microseconds; `None` = it began before.
+    /// From its first event to the last, in microseconds; `None` = it began before watching.
     pub(in crate::render) age_us: Option<u64>,
     /// What is known of its socket.
     kept: OwnedRow,
@@ -41,7 +40,7 @@ pub(in crate::render) struct Life {
     is_wanted: bool,
 }
 
-/// A step, without its socket.
+/// An event without its socket.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::render) struct Step {
     pub(in crate::render) time: Timestamp,
@@ -49,35 +48,35 @@ pub(in crate::render) struct Step {
     pub(in crate::render) new: State,
     pub(in crate::render) sampled: bool,
     pub(in crate::render) words: Option<&'static str>,
-    /// True if it must not be overlooked.
+    /// True if the connection ended abnormally.
     pub(in crate::render) is_broken_off: bool,
     pub(in crate::render) task: Option<Task>,
     pub(super) syn: Syn,
     pub(super) ending: Option<Ending>,
 }
 
-/// What was seen of one connection. At least one of its ends is there.
+/// The histories of one connection; at least one end is there.
 #[derive(Debug)]
 pub(in crate::render) struct Pair {
-    /// Client and server, where the roles are known.
+    /// Client and server, if the roles are known.
     pub(in crate::render) ends: [Option<Life>; 2],
     pub(in crate::render) roles: Roles,
 }
 
-/// Who is client, and who is server?
+/// Which end is the client, and which the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::render) enum Roles {
     Known,
-    /// The begin was not seen, or both ends opened at once.
+    /// The start was not seen, or both ends connected simultaneously.
     Unknown,
-    /// A socket that is connected to itself is both.
+    /// A self-connected socket is both.
     Both,
 }
 
-/// Where a connection is, from one side. An IPv4-mapped address is that of IPv4.
+/// The endpoints of a connection, from one side. IPv4-mapped addresses count as IPv4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Ends {
-    /// The network namespace that loopback addresses are of; `None` = others may lead to another one.
+    /// The network namespace of loopback addresses; `None` = others, which may lead to another namespace.
     netns: Option<u32>,
     protocol: Protocol,
     local: (IpAddr, u32),
@@ -106,21 +105,21 @@ impl Ends {
     }
 }
 
-/// The connections of which more may be seen.
+/// Connections that may have further events.
 #[derive(Debug, Default)]
 pub(in crate::render) struct Lives {
-    /// In the order in which they were first seen.
+    /// In the order of their first events.
     by_number: BTreeMap<u64, Life>,
-    /// The ends of these numbers whose other end was not seen; of a namespace the latest one.
+    /// Ends whose other end was not seen; the latest one in each namespace.
     single: HashMap<Ends, BTreeMap<Option<u32>, u64>>,
-    /// Those that are over since the last look.
+    /// Those over since the last call of [`take`](Self::take).
     over: Vec<u64>,
-    /// How often one of them was changed.
+    /// Number of changes so far.
     pub(super) changes: u64,
 }
 
 impl Lives {
-    /// Adds a step.
+    /// Adds an event.
     pub(super) fn add(&mut self, event: &Event, row: &Row<'_>, is_wanted: bool) {
         let number = event.connection;
         let life = self.by_number.entry(number);
@@ -145,7 +144,7 @@ impl Lives {
         }
     }
 
-    /// Nothing more is told of one.
+    /// Ends a history.
     pub(super) fn end(&mut self, number: u64) {
         if let Some(life) = self.by_number.get_mut(&number) {
             life.is_over = true;
@@ -153,12 +152,12 @@ impl Lives {
         }
     }
 
-    /// Those of which more may be seen.
+    /// Those that may have further events.
     pub(super) fn open(&self) -> impl ExactSizeIterator<Item = &Life> {
         self.by_number.values()
     }
 
-    /// Looks for the other end of a life as soon as its ends are known.
+    /// Searches for the other end as soon as the endpoints are known.
     pub(super) fn join(&mut self, number: u64, socket: &Socket) {
         let Some(life) = self.by_number.get_mut(&number) else {
             return;
@@ -187,8 +186,8 @@ impl Lives {
         }
     }
 
-    /// The end of these numbers that belongs to a life: in its own namespace, or in the only other one that has
-    /// such an end. Of several it cannot be told.
+    /// The other end of a connection: in the same namespace, or in the only other one that has it. With
+    /// several it is unknown.
     fn other_end(&self, ends: Ends, of: u64) -> Option<u64> {
         let life = self.by_number.get(&of)?;
         let can_be = |other: &u64| {
@@ -210,7 +209,7 @@ impl Lives {
         here.or_else(|| others.next().filter(|_| others.next().is_none()))
     }
 
-    /// An end is over, or its other end was found.
+    /// Forgets an end that is over, or whose other end was found.
     fn forget(&mut self, ends: Ends, number: u64) {
         if let Entry::Occupied(mut at) = self.single.entry(ends) {
             at.get_mut().retain(|_, single| *single != number);
@@ -220,7 +219,7 @@ impl Lives {
         }
     }
 
-    /// Those that are wanted and over, as far as was seen; or all.
+    /// Takes those that are wanted and over, as far as known; or all.
     pub(super) fn take(&mut self, are_all: bool) -> Vec<Pair> {
         let mut over = std::mem::take(&mut self.over);
         if are_all {
@@ -261,18 +260,18 @@ impl Life {
             rtt_us: before.map_or(traffic.rtt_us, |before| before.rtt_us),
             ..traffic
         });
-        // The first step of a connection may not know its port yet, and the last not its socket.
+        // The first event may lack the port, and the last the socket.
         if knows(row) >= knows(&self.kept.row()) {
             self.kept = OwnedRow::keep(row);
         }
     }
 
-    /// The socket, as far as it is known.
+    /// The socket, as far as known.
     pub(in crate::render) fn row(&self) -> Row<'_> {
         self.kept.row()
     }
 
-    /// `CLOSED → SYN_SENT`, `→(31ms) ESTABLISHED`, …: what a line may be folded between.
+    /// `CLOSED → SYN_SENT`, `→(31ms) ESTABLISHED`, …: pieces between which a line may be folded.
     pub(in crate::render) fn links(&self, arrow: &str) -> Vec<String> {
         let mut links: Vec<String> = Vec::with_capacity(self.steps.len());
         let mut before: Option<&Step> = None;
@@ -314,20 +313,20 @@ impl Step {
         }
     }
 
-    /// The time since the step before, in microseconds.
+    /// The time since the event before, in microseconds.
     pub(in crate::render) fn since_us(&self, before: &Self) -> u64 {
         let since = self.time.duration_since(before.time).as_micros();
         u64::try_from(since).unwrap_or_default()
     }
 }
 
-/// `31ms`, `~2.4s` where one of the two was only noticed.
+/// `31ms`, or `~2.4s` if one of the two times is that of a poll.
 fn since(before: &Step, step: &Step) -> String {
     let since = text::micros(step.since_us(before));
     format!("{}{since}", mark(step.sampled || before.sampled))
 }
 
-/// How much is known of a socket.
+/// Measures how much is known of a socket.
 fn knows(row: &Row<'_>) -> [bool; 3] {
     [
         row.socket.local.port.is_some(),
@@ -339,7 +338,7 @@ fn knows(row: &Row<'_>) -> [bool; 3] {
 impl Pair {
     fn of(one: Life, other: Option<Life>, is_both: bool) -> Self {
         let mut ends = [Some(one), other];
-        // Without the other end, the one that is there comes last.
+        // An end without its other end comes last.
         ends.sort_by_key(|end| end.as_ref().map(|end| (begin(end), end.connection)));
         let begins: Vec<Begin> = ends.iter().flatten().map(begin).collect();
         if let [only] = *begins
@@ -359,16 +358,16 @@ impl Pair {
     }
 }
 
-/// What is known of the first steps of a life, in the order from left to right.
+/// How a history begins, in the order from left to right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Begin {
     /// It connects.
     Active,
-    /// The steps before were not recorded: it was there before the watch.
+    /// Earlier events were not recorded: it existed before watching began.
     Earlier,
-    /// Nobody knows how it began, for a program restored it, or it connected and was connected to.
+    /// Unknown, because it was restored, or both ends connected simultaneously.
     Unknown,
-    /// A listener made it.
+    /// A listener created it.
     Passive,
 }
 
@@ -387,8 +386,8 @@ fn begin(life: &Life) -> Begin {
     }
 }
 
-/// Can an earlier life be the other end of a later one? The same numbers the other way round need not be:
-/// a transparent proxy has both sides of its clients' connections. Who connects begins first.
+/// True if an earlier history can be the other end of a later one. Reversed addresses are not enough: a
+/// transparent proxy has both sides of its clients' connections. The connecting end begins first.
 fn can_join(earlier: &Life, later: &Life) -> bool {
     match (begin(earlier), begin(later)) {
         (Begin::Unknown, _)

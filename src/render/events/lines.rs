@@ -1,5 +1,5 @@
-//! Lines: one for each event, or one for each connection. On a terminal the line of a connection grows in
-//! its place: those that are over move up, those that are open are drawn again below them.
+//! Lines for events, or for connections. On a terminal the lines of open connections are redrawn in place,
+//! below those that are over.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -15,10 +15,10 @@ use super::super::{Field, Format, paint};
 use super::cells::Cells;
 use super::{EventLayout, EventWriter, Grouping, Life, Lives, Step};
 
-/// Columns of the longest state.
+/// Width of the longest state.
 const STATE: usize = 11;
 
-/// The columns of the terminal that a column has at least, where that is more than its title.
+/// The minimum width of a column, if more than its title.
 const fn least(column: Field) -> usize {
     match column {
         Field::Netns => 12,
@@ -28,7 +28,7 @@ const fn least(column: Field) -> usize {
     }
 }
 
-/// Columns of the longest words for a step.
+/// Width of the longest text of a step.
 const WORDS: usize = 70;
 
 /// Writes events or connections as lines.
@@ -36,26 +36,26 @@ pub(in crate::render) struct EventLines<'w> {
     out: Out<'w>,
     cells: Cells,
     grid: Grid,
-    /// How many columns tell when and where: those before the step.
+    /// Number of columns before the step.
     ends: usize,
     /// `None` = open connections are not drawn.
     live: Option<Live>,
 }
 
-/// The connections that are open on a terminal.
+/// The open connections on a terminal.
 #[derive(Debug, Clone, Copy)]
 struct Live {
     width: usize,
-    /// As many lines can be drawn for them.
+    /// Maximum number of lines for them.
     most: usize,
-    /// Lines that are drawn again.
+    /// Number of lines to redraw.
     drawn: usize,
-    /// What the number of changes was then.
+    /// The number of changes when they were drawn.
     changes: u64,
 }
 
 impl<'w> EventLines<'w> {
-    /// Those of `table` or `plain`, below their titles: there is room for an IPv4 end.
+    /// Lines of `table` or `plain`, with a header; there is room for an IPv4 endpoint.
     pub(in crate::render) fn new(
         format: Format,
         layout: EventLayout,
@@ -109,8 +109,8 @@ impl<'w> EventLines<'w> {
         self.out.row_done().map(|_| ())
     }
 
-    /// Makes room for the cells of a step. Those behind the ends get more only where the words have room
-    /// behind them.
+    /// Widens columns for an event. Columns after the endpoints only grow while there is room for the text
+    /// after them.
     fn widen(&mut self, cells: &[String]) {
         let mut wider = self.grid.clone();
         wider.widen(cells);
@@ -131,7 +131,7 @@ impl<'w> EventLines<'w> {
         self.grid.line(&cells)
     }
 
-    /// Goes to the first line that is drawn again, and away with everything from there.
+    /// Moves to the first line to redraw, and erases everything from there.
     fn erase(&mut self) {
         if let Some(live) = &mut self.live
             && live.drawn > 0
@@ -150,7 +150,7 @@ impl<'w> EventLines<'w> {
         let mut shown = BTreeMap::new();
         let mut drawn = 0;
         for life in latest.iter().take(live.most) {
-            // A line that the terminal breaks could not be drawn again.
+            // A line wrapped by the terminal could not be redrawn.
             let lines = self.line(life);
             let lines = lines.lines().map(|line| grid::cut(line, live.width));
             let lines: Vec<String> = lines.take(live.most).collect();
@@ -215,7 +215,7 @@ impl EventWriter for EventLines<'_> {
     }
 }
 
-/// Where a step leads from and to.
+/// The states before and after an event.
 fn states(old: &str, arrow: &str, new: &str) -> String {
     Grid::new([(STATE, false), (0, false), (STATE, false)]).line(&[old, arrow, new])
 }

@@ -1,10 +1,10 @@
-//! `csv`: RFC 4180, lines end in CR LF. Nested fields are flattened; unknown is empty.
+//! `csv`: RFC 4180 with CR LF. Nested fields are flattened; unknown is empty.
 //!
 //! `timer` becomes `timer_kind`, `timer_expires_ms`, `timer_retransmits`; `processes` becomes `pids`,
-//! `process_names`, `process_commands`, `process_users` and `fds`, one entry a process. Names are joined with
-//! `;` (a `;` inside a name is `\x3b`). Numbers are an array as in JSON, `[812,813]`, of descriptors one of each
-//! process within it: no program takes it for a number, and `[]` = there is none. `tcp_info`, its like and
-//! `memory` become one column a field, `tcp_info_rtt`.
+//! `process_names`, `process_commands`, `process_users` and `fds`, with one entry per process. Names are
+//! joined with `;` (a `;` inside a name is `\x3b`). Numbers are an array as in JSON, `[812,813]`, with one
+//! array per process for descriptors; no program mistakes it for a number, and `[]` means none. Structures
+//! like `tcp_info` and `memory` become one column per field, `tcp_info_rtt`.
 //!
 //! `csv-safe` is for spreadsheets, which take a cell for a formula by its first character, quoted or not.
 
@@ -22,7 +22,7 @@ use crate::render::told::{Member, Told};
 use crate::render::{Envelope, Extras, Field, Format, Layout, Repetition, Sink, cell, digits};
 use crate::text::{self, escape};
 
-/// The vocabulary; of the large structures only those that were asked for.
+/// The vocabulary, with only the requested large structures.
 pub(super) fn columns(extras: Extras) -> Vec<Field> {
     let is_shown = |column: &Field| match column {
         Field::SocketOptions => extras.has(Extras::EXTENDED),
@@ -34,7 +34,7 @@ pub(super) fn columns(extras: Extras) -> Vec<Field> {
     fields.chain(extras.beside()).collect()
 }
 
-/// A record for each table and state in which something is, or may be.
+/// A record for each table and state that has sockets, or may have some.
 pub(super) fn counts(out: &mut Vec<u8>, totals: &Totals) {
     let mut records = Records::new(Out::new(Box::new(out)), totals.format);
     let leading = totals.envelope.leading(false);
@@ -57,14 +57,14 @@ pub(super) fn counts(out: &mut Vec<u8>, totals: &Totals) {
         records.number(count);
         records.close();
     }
-    // Into memory.
+    // Writes to memory.
     let _ = records.flush();
 }
 
 pub(super) struct CsvRows<'w> {
     records: Records<'w>,
     columns: Told,
-    /// What every record begins with.
+    /// The first fields of every record.
     leading: Vec<(&'static str, Option<String>)>,
 }
 
@@ -101,7 +101,7 @@ impl Sink for CsvRows<'_> {
 
 pub(super) struct CsvEvents<'w> {
     records: Records<'w>,
-    /// What stands behind the time.
+    /// The fields after the time.
     leading: Vec<(&'static str, Option<String>)>,
     before: Told,
     behind: Told,
@@ -165,14 +165,14 @@ impl EventWriter for CsvEvents<'_> {
     }
 }
 
-/// Records, field by field: RFC 4180.
+/// Writes records field by field: RFC 4180.
 pub(in crate::render) struct Records<'w> {
     out: Out<'w>,
-    /// True if an apostrophe stands before a cell that a spreadsheet would take for a formula, and before one
-    /// that begins with an apostrophe.
+    /// True if an apostrophe precedes cells that a spreadsheet would take for a formula, and those that begin
+    /// with an apostrophe.
     is_safe: bool,
     fields: usize,
-    /// A field that is quoted.
+    /// A field being quoted.
     scratch: Vec<u8>,
 }
 
@@ -186,19 +186,19 @@ impl<'w> Records<'w> {
         }
     }
 
-    /// Adds the headers of columns that are no structures.
+    /// Adds the headers of columns that are not structures.
     pub(in crate::render) fn headers(&mut self, columns: &[Field]) {
         self.texts(columns.iter().map(|column| column.csv_header()));
     }
 
-    /// Adds fields of clean text.
+    /// Adds fields that need no escaping.
     pub(in crate::render) fn texts(&mut self, texts: impl IntoIterator<Item = impl AsRef<str>>) {
         for text in texts {
             self.text(text.as_ref());
         }
     }
 
-    /// Adds the values of columns that are no structures.
+    /// Adds the values of columns that are not structures.
     pub(in crate::render) fn columns(&mut self, columns: &mut Told, row: &Row<'_>) {
         if columns.len() == 0 {
             return;
@@ -207,14 +207,14 @@ impl<'w> Records<'w> {
         self.fields += columns.len() - 1;
         let (told, rest) = columns.of(row);
         for member in told {
-            // One comma, mostly: no copy of a length that is not known.
+            // Usually one comma: pushing is faster than copying a slice.
             for comma in member.key.bytes() {
                 self.out.buffer.push(comma);
             }
             if let Some(value) = member.column.get(row) {
                 let start = self.out.buffer.len();
                 field(&mut self.out.buffer, member.column, value, row);
-                // What may hold any character.
+                // These may contain any character.
                 if let Datum::Name(_)
                 | Datum::Path(_)
                 | Datum::Numbers(_)
@@ -228,7 +228,7 @@ impl<'w> Records<'w> {
         self.out.buffer.extend_from_slice(rest.as_bytes());
     }
 
-    /// Adds what records begin with.
+    /// Adds the first fields of records.
     pub(in crate::render) fn leading(&mut self, leading: &[(&str, Option<String>)]) {
         self.texts(
             leading
@@ -237,7 +237,7 @@ impl<'w> Records<'w> {
         );
     }
 
-    /// Adds a number; an empty field where there is none.
+    /// Adds a number; empty if there is none.
     pub(in crate::render) fn number(&mut self, number: Option<u64>) {
         self.begin();
         if let Some(number) = number {
@@ -245,7 +245,7 @@ impl<'w> Records<'w> {
         }
     }
 
-    /// Adds a field of clean text.
+    /// Adds a field that needs no escaping.
     pub(in crate::render) fn text(&mut self, text: &str) {
         self.begin();
         let start = self.out.buffer.len();
@@ -269,7 +269,7 @@ impl<'w> Records<'w> {
         self.fields += 1;
     }
 
-    /// Ends the line. A record of one empty field is quoted: an empty line is none.
+    /// Ends the line. A record with one empty field is quoted: an empty line is no record.
     pub(in crate::render) fn close(&mut self) {
         let buffer = &mut self.out.buffer;
         if self.fields == 1 && matches!(buffer.last(), None | Some(b'\n')) {
@@ -279,7 +279,7 @@ impl<'w> Records<'w> {
         self.fields = 0;
     }
 
-    /// Quotes the field that begins here, where a character in it has a meaning.
+    /// Quotes the field that begins here, if it contains special characters.
     pub(in crate::render) fn quote(&mut self, start: usize) {
         let buffer = &mut self.out.buffer;
         if self.is_safe
@@ -306,7 +306,7 @@ impl<'w> Records<'w> {
     }
 }
 
-/// What stands in a record for columns that are no structures.
+/// The members of a record for columns that are not structures.
 fn cells(columns: &[Field]) -> Told {
     let commas = iter::once("").chain(iter::repeat(","));
     let cells = columns.iter().zip(commas).map(|(column, comma)| Member {
@@ -317,7 +317,7 @@ fn cells(columns: &[Field]) -> Told {
     Told::new(cells.collect(), "")
 }
 
-/// The columns that these become: those of structures one for each part, each once.
+/// The columns without structures: each of their parts once.
 pub(in crate::render) fn flat(columns: &[Field]) -> Vec<Field> {
     let mut flat = Vec::new();
     for column in columns.iter().copied().flat_map(Field::flat) {
@@ -422,7 +422,7 @@ mod tests {
     }
 
     proptest! {
-        /// The reference is the crate `csv`.
+        /// The crate `csv` is the reference.
         #[test]
         fn fields_are_quoted_where_they_must_be(
             records in prop::collection::vec(prop::collection::vec("[\"',;a \r\n\\\\é]{0,4}", 1..4), 0..4)

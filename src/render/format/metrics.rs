@@ -1,7 +1,7 @@
-//! `openmetrics` and `prometheus`: the counts as gauges, for what stores them over time.
+//! `openmetrics` and `prometheus`: the counts as gauges, for time series databases.
 //!
-//! The number of series is bounded: every table, state and counter of at most [`NAMESPACES`] network namespaces, the
-//! listeners that `--limit` allows, and the kinds of findings. No peer is among the labels.
+//! The number of series is bounded: every table, state and counter of at most [`NAMESPACES`] network
+//! namespaces, the listeners that `--limit` allows, and the kinds of findings. Peers are never labels.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -18,13 +18,13 @@ use crate::render::summary::Totals;
 use crate::render::{Format, Metrics, digits};
 use crate::text::{self, escape};
 
-/// Namespaces that have series of their own: those with the most sockets.
+/// Namespaces with their own series: those with the most sockets.
 const NAMESPACES: usize = 50;
 
-/// Names of labels, and their values.
+/// Names and values of labels.
 type Labels = Vec<(&'static str, String)>;
 
-/// Samples of one family, one a line.
+/// Samples of one family, one per line.
 struct Family<'o> {
     out: &'o mut Vec<u8>,
     name: &'static str,
@@ -53,7 +53,7 @@ impl<'o> Family<'o> {
         self.out.extend_from_slice(text.as_bytes());
     }
 
-    /// The only sample, if its value is known.
+    /// Writes the only sample, if its value is known.
     fn one(self, value: Option<impl Display>) {
         let mut family = self;
         if let Some(value) = value {
@@ -118,7 +118,7 @@ fn seconds(ms: u64) -> String {
     format!("{}.{:03}", ms / 1_000, ms % 1_000)
 }
 
-/// The labels of a network namespace, where there are several: those beyond the bound have the same.
+/// The labels of a network namespace, if there are several; those beyond the bound share one.
 fn namespaces(totals: &Totals) -> impl Fn(Option<&[u8]>) -> Labels {
     let mut parts: Vec<_> = totals.parts.iter().collect();
     let total = |counts: &Counts| counts.tables.iter().map(StateCounts::total).sum::<u64>();
@@ -151,7 +151,7 @@ fn sockets(out: &mut Vec<u8>, totals: &Totals, labels_of: impl Fn(Option<&[u8]>)
     for (place, counts) in &each {
         for table in &counts.tables {
             for (state, _) in table.states() {
-                // What the source does not list is no zero.
+                // What the source does not list is not zero.
                 let Some(count) = table.told(state) else {
                     continue;
                 };
@@ -171,7 +171,7 @@ fn sockets(out: &mut Vec<u8>, totals: &Totals, labels_of: impl Fn(Option<&[u8]>)
     }
 }
 
-/// The labels of a listener. Several that share a port may have all of them alike: their queues are added up.
+/// The labels of a listener. Several at the same port may have equal labels; then their queues are added.
 fn labels(listener: &OwnedRow, has_netns: bool) -> Labels {
     let row = listener.row();
     let text = |field: Field| {

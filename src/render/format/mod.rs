@@ -1,4 +1,4 @@
-//! A folder for each format: listings, counts and events in it.
+//! The output formats: listings, counts and events in each.
 
 mod csv;
 mod json;
@@ -21,7 +21,7 @@ use json::{Json, JsonEvents};
 pub(super) use json::{Objects, grouped, key, member, members};
 
 impl Format {
-    /// Those of `--format`, as the help lists them.
+    /// The formats of `--format`, in the order of the help.
     pub const ALL: [Self; 10] = [
         Self::Table,
         Self::Plain,
@@ -35,7 +35,7 @@ impl Format {
         Self::Html,
     ];
 
-    /// What `--format` calls it.
+    /// Its name for `--format`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Table => "table",
@@ -51,7 +51,7 @@ impl Format {
         }
     }
 
-    /// True if it is for people and scripts, not for programs: with the names of ports and hosts.
+    /// True if it is text for people and scripts, with names of ports and hosts.
     pub const fn is_text(self) -> bool {
         matches!(
             self,
@@ -59,7 +59,7 @@ impl Format {
         )
     }
 
-    /// True if it can hold the steps of a connection in one line or object.
+    /// True if it can hold all events of a connection in one line or object.
     pub const fn groups_events(self) -> bool {
         !matches!(
             self,
@@ -67,7 +67,7 @@ impl Format {
         )
     }
 
-    /// The columns of a listing for which none were chosen.
+    /// The default columns of a listing.
     pub fn columns(self, extras: Extras) -> Vec<Field> {
         match self {
             Self::Table | Self::Plain | Self::Netstat(_) | Self::Ss(_) | Self::Html => {
@@ -81,7 +81,7 @@ impl Format {
         }
     }
 
-    /// The columns of events for which none were chosen; at the state the step is told.
+    /// The default columns of events; the step replaces the state.
     pub fn event_columns(self, extras: Extras) -> Vec<Field> {
         if !self.is_text() {
             return events::COLUMNS.into();
@@ -125,7 +125,7 @@ impl Format {
     }
 }
 
-/// What writes a listing in a format to `out`.
+/// The sink that writes a listing in a format to `out`.
 pub fn sink<'w>(
     format: Format,
     layout: Layout,
@@ -146,15 +146,15 @@ pub fn sink<'w>(
             let leading = envelope.leading_members(false);
             Box::new(Json::new(&layout, leading, Objects::lines(out)))
         }
-        // Metrics, drawings and pages are of counts: no listing is in their formats.
+        // Metrics, drawings and pages only exist for counts.
         Format::Csv | Format::CsvSafe | Format::Metrics(_) | Format::Svg | Format::Html => {
             Box::new(csv::CsvRows::new(format, &layout, envelope, out))
         }
     }
 }
 
-/// The sink that writes events in a format to `out`. The envelope is for `json` alone. A format that
-/// [cannot group](Format::groups_events) writes each event.
+/// The sink that writes events in a format to `out`. The envelope is only for `json`. A format that [cannot
+/// group](Format::groups_events) writes single events.
 pub fn event_sink<'w>(
     format: Format,
     mut grouping: Grouping,
@@ -170,7 +170,7 @@ pub fn event_sink<'w>(
         Format::Table | Format::Plain | Format::Netstat(_) | Format::Ss(_) => {
             text_events(format, layout, grouping, out)
         }
-        // It has pairs alone.
+        // It only has pairs.
         Format::Html => Box::new(Ladders::new(layout, envelope, out)),
         Format::Json => {
             let name = match grouping {

@@ -1,4 +1,4 @@
-//! What rows have in the fields that they are grouped by, for each format.
+//! Values of grouping fields, in each format.
 
 use std::net::IpAddr;
 
@@ -11,28 +11,28 @@ use crate::text::{self, escape};
 /// A value that a group has in common.
 #[derive(Debug, Clone)]
 pub(super) struct Common {
-    /// As text formats have it.
+    /// In text formats.
     pub(super) shown: String,
-    /// As CSV has it.
+    /// In CSV.
     pub(super) plain: String,
-    /// False if there is none, or it is unknown.
+    /// False if absent or unknown.
     pub(super) is_known: bool,
-    /// What it is ordered by: numbers by value.
+    /// The value for sorting, if numeric.
     pub(super) number: Option<u128>,
 }
 
-/// The title of a sum: no other column has its name.
+/// The title of a sum, which no other column has.
 pub(super) fn title(field: Field) -> String {
     let short = matches!(field, Field::RecvQueue | Field::SendQueue).then(|| field.title());
     short.unwrap_or_else(|| field.own_name().to_ascii_uppercase())
 }
 
-/// The name of a column, in JSON and CSV.
+/// The name of a column in JSON and CSV.
 pub(super) fn name(field: Field) -> String {
     field.label().replace('.', "_")
 }
 
-/// What a row, or one of its processes, has in a field.
+/// The value of a row, or of one of its processes.
 pub(super) fn datum<'a>(
     field: Field,
     row: &Row<'a>,
@@ -44,11 +44,11 @@ pub(super) fn datum<'a>(
     }
 }
 
-/// The text of a value, as CSV has it.
+/// A value as text in CSV.
 fn plain(datum: Option<Datum<'_>>, row: &Row<'_>, field: Field) -> String {
     let mut out = Vec::new();
     match datum {
-        // Without names.
+        // Without a name.
         None if field == Field::User => {
             if let Some(uid) = row.socket.uid {
                 digits::integer(&mut out, uid.into());
@@ -76,10 +76,10 @@ fn plain(datum: Option<Datum<'_>>, row: &Row<'_>, field: Field) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// `[]` = known to have none, as rows have it of processes.
+/// `[]` = known to have no processes, as in rows.
 const NONE: &str = "[]";
 
-/// True if the text has `-` where it could have `?`.
+/// True if the text is `-` rather than `?`.
 fn is_none(field: Field, datum: Option<Datum<'_>>, row: &Row<'_>) -> bool {
     match datum {
         Some(Datum::Processes([])) => true,
@@ -104,7 +104,7 @@ pub(super) fn common(field: Field, row: &Row<'_>, process: Option<&Process>) -> 
     let is_none = is_none(field, datum, row);
     let plain = match plain(datum, row, field) {
         _ if is_none => NONE.to_owned(),
-        // A program may call itself so.
+        // A program may have this name.
         text if text == NONE => r"\x5b]".to_owned(),
         text => text,
     };
@@ -122,7 +122,7 @@ pub(super) fn common(field: Field, row: &Row<'_>, process: Option<&Process>) -> 
     }
 }
 
-/// The text of a value, as text formats have it.
+/// A value as text in text formats.
 pub(super) fn shown(field: Field, row: &Row<'_>, process: Option<&Process>) -> String {
     let Some(process) = process.filter(|_| field.structure() == Some(Field::Processes)) else {
         return Style::WORD.text(field, row);

@@ -1,4 +1,4 @@
-//! Addresses as the C library writes them, and cut as `netstat` cuts them.
+//! Addresses as formatted by the C library, truncated as in `netstat`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -7,16 +7,16 @@ use crate::fields::Side;
 use crate::model::Row;
 use crate::render::digits;
 
-/// Columns of an address with its port.
+/// Width of an address with its port.
 pub(super) const WIDTH: usize = 23;
-/// Bytes of address and port together, without the colon between them.
+/// Bytes of address and port, without the colon.
 const FITTING: usize = WIDTH - 1;
-/// Bytes of the address that are left however long the port is.
+/// Bytes of the address that remain, however long the port is.
 const LEAST: usize = 4;
-/// `netstat` has room for so many bytes of an address, and for so many of address, colon and port.
+/// Size of `netstat`'s buffers: for an address, and for address, colon and port.
 const ROOM: usize = 127;
 
-/// Writes an end of a socket, as wide as its column at the least.
+/// Writes an endpoint at least as wide as its column.
 pub(super) fn write(out: &mut Vec<u8>, layout: &NetstatLayout, side: Side, row: &Row<'_>) {
     padded(out, WIDTH, |out| {
         let start = out.len();
@@ -45,7 +45,7 @@ pub(super) fn port<'b>(side: Side, row: &Row<'b>, number: &'b mut itoa::Buffer) 
     }
 }
 
-/// Writes a host: its name, where it has one, or its address.
+/// Writes a host: its name, if any, or its address.
 pub(super) fn host(
     out: &mut Vec<u8>,
     layout: &NetstatLayout,
@@ -61,7 +61,7 @@ pub(super) fn host(
             out.extend_from_slice(b"[::]");
         }
         (None, Some(IpAddr::V6(ip))) => match ip.to_ipv4_mapped() {
-            // Of an IPv4-mapped one `netstat` shows the IPv4 address alone.
+            // `netstat` shows IPv4-mapped addresses as IPv4.
             Some(mapped) => digits::ipv4(out, mapped),
             None => ipv6(out, ip),
         },
@@ -69,7 +69,7 @@ pub(super) fn host(
     }
 }
 
-/// As `inet_ntop(3)` writes it, which ends an IPv4-compatible address with dots.
+/// As `inet_ntop(3)` writes it: an IPv4-compatible address ends in dotted form.
 pub(in crate::render) fn ipv6(out: &mut Vec<u8>, ip: Ipv6Addr) {
     match ip.segments() {
         [0, 0, 0, 0, 0, 0, high, _] if high != 0 => {

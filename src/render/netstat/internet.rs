@@ -38,7 +38,7 @@ pub(super) fn queues(out: &mut Vec<u8>, socket: &Socket) {
     }
 }
 
-/// User, inode and process, where they are columns.
+/// User, inode and process, if they are columns.
 pub(super) fn owner(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     if layout.extras.has(Extras::EXTENDED) {
         user(out, row);
@@ -58,13 +58,13 @@ fn protocol(out: &mut Vec<u8>, socket: &Socket) {
     }
 }
 
-/// What stands in `/proc/net/tcp`, whatever it means there.
+/// The value in `/proc/net/tcp`, whatever it means there.
 fn recv_queue(socket: &Socket) -> u32 {
     let listed = socket.proc_net.map(|listed| listed.rx_queue);
     listed.or(socket.recv_queue).unwrap_or_default()
 }
 
-/// The same: of a listener that is not the limit of its queue.
+/// Likewise; for a listener it is not the limit of its queue.
 fn send_queue(socket: &Socket) -> u32 {
     match (socket.proc_net, socket.state) {
         (Some(listed), _) => listed.tx_queue,
@@ -96,7 +96,7 @@ const fn tcp_state(state: State) -> &'static str {
     }
 }
 
-/// The kernel's number; a raw socket has no other state than these.
+/// The kernel's code; a raw socket has no other states.
 const fn raw_state(state: State) -> u8 {
     match state {
         State::Established => 1,
@@ -110,7 +110,7 @@ fn user(out: &mut Vec<u8>, row: &Row<'_>) {
     let mut number = itoa::Buffer::new();
     let user = row.user.filter(|name| !name.is_empty());
     let user = user.unwrap_or_else(|| {
-        // What belongs to nobody is root's here, and the number is printed as a signed one.
+        // Sockets without an owner show as root's; the number is printed as signed.
         number.format(socket.uid.unwrap_or_default().cast_signed())
     });
     out.push(b' ');
@@ -121,10 +121,10 @@ fn user(out: &mut Vec<u8>, row: &Row<'_>) {
     });
 }
 
-/// The words of the kernel's codes.
+/// The words for the kernel's codes.
 const TIMERS: [&str; 5] = ["off", "on", "keepalive", "timewait", "probe"];
 
-/// `on (0.20/3/0)`: the timer, its seconds, the retransmissions and the unanswered probes.
+/// `on (0.20/3/0)`: timer, seconds, retransmissions, unanswered probes.
 fn timer(out: &mut Vec<u8>, socket: &Socket) {
     let listed = socket.proc_net.or(socket.timer.map(as_listed));
     let listed = listed.unwrap_or_default();
@@ -149,7 +149,7 @@ fn timer(out: &mut Vec<u8>, socket: &Socket) {
     out.push(b')');
 }
 
-/// What netlink tells of a timer, in the columns of `/proc/net/tcp`.
+/// A timer from netlink as columns of `/proc/net/tcp`.
 fn as_listed(timer: Timer) -> ProcNetExtras {
     let sent = timer.retransmits.into();
     let (code, retransmits, probes) = match timer.kind {

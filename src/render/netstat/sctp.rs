@@ -1,4 +1,4 @@
-//! Sockets of SCTP that listen, and associations, with a line for each of their addresses.
+//! SCTP listeners and associations, with a line for each of their addresses.
 
 use std::net::IpAddr;
 
@@ -7,9 +7,9 @@ use crate::fields::Side;
 use crate::model::{Row, SocketType};
 use crate::render::{Extras, digits};
 
-/// Columns of both addresses, with the blank between them.
+/// Width of both addresses and the blank between them.
 const BOTH: usize = 2 * address::WIDTH + 1;
-/// Columns before the addresses.
+/// Width of the columns before the addresses.
 const BEFORE: usize = 20;
 
 pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
@@ -26,7 +26,7 @@ pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     let mut ends = [own.next().or(socket.local.ip), other.next()];
     loop {
         let [local, peer] = ends;
-        // Of an association the ports stand in its first line alone.
+        // An association shows its ports only in its first line.
         let has_port = is_endpoint || !state.is_empty();
         let local_width = if is_endpoint { BOTH } else { address::WIDTH };
         let columns = [
@@ -56,7 +56,7 @@ pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     out.push(b'\n');
 }
 
-/// Writes an address of an end; nothing, if it has fewer than the other end.
+/// Writes an address of an end; nothing if it has fewer than the other end.
 fn end(
     out: &mut Vec<u8>,
     layout: &NetstatLayout,
@@ -67,7 +67,7 @@ fn end(
     if address.is_none() {
         return;
     }
-    // It is the address that the row has alone elsewhere whose name was looked up.
+    // The host name belongs to the address that the row has in other formats.
     let name = side.host(row).filter(|_| address == side.of(row).ip);
     address::host(out, layout, name, address);
     if has_port {

@@ -50,7 +50,7 @@ const fn kind(socket: &Socket) -> &'static str {
     }
 }
 
-/// In `/proc/net/unix` a socket that nobody holds any more is connecting or disconnecting.
+/// In `/proc/net/unix` a socket without a holder is connecting or disconnecting.
 const fn state(socket: &Socket) -> &'static str {
     match (socket.state, socket.inode) {
         (State::Listen, _) => "LISTENING",
@@ -63,7 +63,7 @@ const fn state(socket: &Socket) -> &'static str {
     }
 }
 
-/// The name up to its first blank, every NUL as `@`.
+/// The name up to its first blank, with each NUL as `@`.
 fn path(out: &mut Vec<u8>, name: &[u8]) {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let mut words = name.split(is_blank).filter(|word| !word.is_empty());

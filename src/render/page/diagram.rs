@@ -28,7 +28,7 @@ const PLACES: [(State, [u16; 2]); 12] = [
     (LastAck, [660, 510]),
 ];
 
-/// The arrow between two states, by their names, its path, the place of its label and the label.
+/// The arrows: names of both states, path, place of the label, and label.
 fn arrows() -> impl Iterator<Item = (&'static str, &'static str, &'static str, &'static str)> {
     let lines = include_str!("arrows.txt").lines();
     lines.filter_map(|line| {
@@ -37,14 +37,14 @@ fn arrows() -> impl Iterator<Item = (&'static str, &'static str, &'static str, &
     })
 }
 
-/// What makes the step of an arrow.
+/// The cause of an arrow's transition.
 fn cause(arrow: &str) -> &'static str {
     let mut steps = TRANSITIONS.iter();
     let step = steps.find(|step| format!("{} -> {}", step.from, step.to) == arrow);
     step.map_or("", |step| step.cause)
 }
 
-/// An element with a style sheet of its own, or in a page that has it.
+/// An SVG element, with its own style sheet or inside a page that has it.
 pub(super) fn of(totals: &Totals, style: &str) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 860 670\" width=\"860\" role=\"img\" \
@@ -54,7 +54,7 @@ pub(super) fn of(totals: &Totals, style: &str) -> String {
         markup(&totals.envelope.time),
     );
     let counts = &totals.counts;
-    // What was not asked for is not zero.
+    // What was not read is not zero.
     let is_read = counts.of_protocol(Protocol::Tcp).next().is_some();
     let count = |state| counts.told(Protocol::Tcp, state).filter(|_| is_read);
     let listed = PLACES.iter().filter(|(state, _)| *state != Closed);
@@ -145,7 +145,7 @@ mod tests {
         for (arrow, path, ..) in arrows() {
             assert!(!cause(arrow).is_empty() && path.starts_with('M'), "{arrow}");
         }
-        // Those of the RFC, and the two of BOUND.
+        // Those of the RFC, and two of BOUND.
         assert_eq!(arrows().count(), 19 + 2);
     }
 }

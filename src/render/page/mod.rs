@@ -1,4 +1,4 @@
-//! Markup: the diagram alone, and pages that are one file, which loads nothing and can be read without scripts.
+//! HTML and SVG: the diagram alone, and self-contained pages that need no scripts.
 
 mod diagram;
 mod report;
@@ -9,22 +9,22 @@ use crate::model::Summary;
 
 use super::summary::Totals;
 
-/// The colors and looks of what is drawn, light and dark.
+/// Styles of the diagrams, light and dark.
 const DRAWING: &str = include_str!("drawing.css");
-/// The style sheet of a page, and what it is [known](POLICY) by.
+/// The style sheet of a page; [`POLICY`] has its hash.
 const STYLE: &str = concat!(include_str!("drawing.css"), include_str!("page.css"));
-/// What sorts and filters its tables.
+/// The script that sorts and filters tables.
 const SCRIPT: &str = include_str!("page.js");
 
-/// The only style sheet and the only script that a page may have, whatever stands in a name: their hashes.
+/// Allows only the style sheet and script with these hashes, whatever a name contains.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
      style-src 'sha256-Rn5m+SiR01jyqX6rQq1rNw4elt8zoq3dpm7nDjgoa0w='; script-src 'sha256-Vxhr5TsMZMsQxUvHfJ3+UigcdwvDERglV9cH4o3l+Fc='";
 
-/// Lines of a list of warnings or sources: there may be a thousand namespaces.
+/// The most lines in a list of warnings or sources: there may be a thousand namespaces.
 const LINES: usize = 100;
 
-/// A text as the content of an element, or as the value of an attribute in quotes. What a terminal must not get,
-/// and what XML cannot hold, is escaped as there.
+/// Escapes a text for an element's content, or for a quoted attribute. Characters that are unsafe for a
+/// terminal or invalid in XML are escaped as in text.
 pub(super) fn markup(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     for c in crate::text::shown(text).chars() {
@@ -55,12 +55,12 @@ pub(super) fn begin(title: &str, host: &str, about: &str) -> String {
     )
 }
 
-/// The rest of it.
+/// The end of a page.
 pub(super) fn end() -> String {
     format!("</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n")
 }
 
-/// A paragraph with a mark of its class, and what follows it.
+/// A paragraph with a mark of its class, and the rest.
 fn article(page: &mut String, class: &str, strong: &str, words: &str, rest: &str) {
     let words = markup(words);
     let _ = writeln!(
@@ -69,7 +69,7 @@ fn article(page: &mut String, class: &str, strong: &str, words: &str, rest: &str
     );
 }
 
-/// Whether all of what a page has was read, and what is missing.
+/// Writes if everything was read, and what is missing.
 pub(super) fn complete(page: &mut String, what: &str, is_complete: bool, mut missing: Vec<String>) {
     let all = format!("All {what} were read.");
     let warned = format!("{all} Warnings:");
@@ -90,13 +90,13 @@ pub(super) fn complete(page: &mut String, what: &str, is_complete: bool, mut mis
     article(page, class, strong, &words, &list);
 }
 
-/// Writes a document with the diagram and nothing else.
+/// Writes a document that contains only the diagram.
 pub(super) fn drawing(out: &mut Vec<u8>, totals: &Totals) {
     let style = format!("<style>\n{DRAWING}</style>\n");
     out.extend_from_slice(diagram::of(totals, &style).as_bytes());
 }
 
-/// Writes a page of counts, with what was found wrong and the sockets.
+/// Writes a page of counts, findings and sockets.
 pub(super) fn report(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
     out.extend_from_slice(report::of(totals, summary).as_bytes());
 }

@@ -14,10 +14,10 @@ use super::super::weight::number;
 use super::super::{Field, grid};
 use super::{LINES, article, begin, complete, diagram, end, markup};
 
-/// Characters of a cell: a listener may have a thousand processes.
+/// The most characters in a cell: a listener may have a thousand processes.
 const LONGEST: usize = 400;
 
-/// The states of sockets that have no peer.
+/// The states of sockets without a peer.
 const ALONE: StateSet = StateSet::EMPTY
     .with(State::Listen)
     .with(State::Unconn)
@@ -52,7 +52,7 @@ pub(super) fn of(totals: &Totals, summary: &Summary) -> String {
     page + &end()
 }
 
-/// Whether all was read, and what was not.
+/// Writes if everything was read, and what is missing.
 fn completeness(page: &mut String, summary: &Summary) {
     let warnings = summary.diagnostics.warnings.iter();
     let mut missing: Vec<String> = warnings.map(ToString::to_string).collect();
@@ -90,7 +90,7 @@ fn problems(page: &mut String, totals: &Totals, summary: &Summary) {
     }
 }
 
-/// A table; the first line has the titles. Its cells are classes, which may be empty, and texts.
+/// A table; the first line has the titles. Cells are pairs of class, which may be empty, and text.
 fn table(page: &mut String, class: &str, lines: impl Iterator<Item = Vec<(&'static str, String)>>) {
     let _ = write!(page, "<div class=\"scroll\"><table{class}>\n<thead>");
     let mut tag = "th";
@@ -173,7 +173,7 @@ fn sockets(page: &mut String, totals: &Totals, title: &str, states: StateSet) {
     table(page, " class=\"sockets\"", lines);
 }
 
-/// What a cell of a socket, or a title, looks like.
+/// The class of a socket's cell, or of a title.
 fn class(column: Field, socket: Option<&Socket>) -> &'static str {
     let is_full = |of: &Socket| {
         let waiting = of.recv_queue.filter(|_| of.state == State::Listen);
@@ -188,13 +188,13 @@ fn class(column: Field, socket: Option<&Socket>) -> &'static str {
     }
 }
 
-/// The numbers of every protocol and state.
+/// The counts of every protocol and state.
 fn states(page: &mut String, totals: &Totals) {
     let titles = ["PROTO", "STATE", "TOTAL", "INET", "INET6"];
     let lines = Protocol::ALL
         .into_iter()
         .flat_map(|protocol| text::of_protocol("", &totals.counts, protocol, false));
-    // The namespace is left out.
+    // Without the namespace.
     let lines = lines.map(|line| line.into_iter().skip(1).collect::<Vec<_>>());
     let lines = once(titles.map(str::to_owned).to_vec()).chain(lines);
     let numbers = ["", "", "number", "number", "number"];
@@ -202,7 +202,7 @@ fn states(page: &mut String, totals: &Totals) {
     table(page, "", lines);
 }
 
-/// Where the sockets come from.
+/// The sources of the sockets.
 fn sources(page: &mut String, summary: &Summary) {
     let titles = ["PROTO", "FAMILY", "SOURCE", "NETNS", "REASON"];
     let all = summary.sources.iter().map(|origin| {

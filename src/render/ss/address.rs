@@ -1,4 +1,4 @@
-//! Both ends as `ss` writes them, each in two cells.
+//! Endpoints as `ss` writes them, each in two cells.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -9,14 +9,14 @@ use crate::model::{Endpoint, Protocol, Row, netlink_family_name};
 use crate::render::{digits, netstat};
 use crate::text::{escape, is_hidden};
 
-/// An address with what parts it from the port, and the port.
+/// An address with the separator before the port, and the port.
 type End = (Vec<u8>, Vec<u8>);
 
-/// `NETLINK_*` (`include/uapi/linux/netlink.h`) as `ss` names them.
+/// `NETLINK_*` (`include/uapi/linux/netlink.h`), as named by `ss`.
 const NETLINK: &str = "rtnl unused usersock fw tcpdiag nflog xfrm selinux iscsi audit fiblookup connector nft \
     ip6fw dec-rt uevent genl 17 scsi-trans ecryptfs rdma crypto";
 
-/// `ETH_P_*` (`include/uapi/linux/if_ether.h`) as `ss` names them; 3 is `*`.
+/// `ETH_P_*` (`include/uapi/linux/if_ether.h`), as named by `ss`; 3 is `*`.
 const ETHER_TYPES: &str = "96 loop 512 pup 513 pupat 2048 ip 2053 x25 2054 arp 2303 bpq 2560 ieeepup \
     2561 ieeepupat 24576 dec 24577 dna_dl 24578 dna_rc 24579 dna_rt 24580 lat 24581 diag 24582 cust \
     24583 sca 32821 rarp 32923 atalk 33011 aarp 33079 ipx 34525 ipv6 34915 ppp_disc 34916 ppp_ses \
@@ -79,7 +79,7 @@ fn number(number: Option<u64>) -> Vec<u8> {
     number.unwrap_or_default().to_string().into()
 }
 
-/// A name with NUL bytes as `@`, and escaped as a whole where a line would not hold it.
+/// A name with NUL bytes as `@`; all of it is escaped if it does not fit on a line.
 fn unix_name(name: &[u8]) -> Vec<u8> {
     if name.is_empty() {
         return b"* ".to_vec();

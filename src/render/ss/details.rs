@@ -1,4 +1,4 @@
-//! What stands behind both ends.
+//! Details of `ss` after both endpoints.
 
 use std::io::Write as _;
 
@@ -10,7 +10,7 @@ use crate::model::{
 use crate::render::digits;
 use crate::text::escape;
 
-/// The words of `SK_MEMINFO_*`, in the order of [`Memory::FIELDS`]; old kernels lack the last two.
+/// The words for `SK_MEMINFO_*`, in the order of [`Memory::FIELDS`]; old kernels lack the last two.
 const MEMORY: [&str; 9] = ["r", "rb", "t", "tb", "f", "w", "o", "bl", "d"];
 /// `PACKET_FANOUT_*` (`include/uapi/linux/if_packet.h`).
 const FANOUTS: [&str; 6] = ["hash", "lb", "cpu", "roll", "random", "qm"];
@@ -41,7 +41,7 @@ pub(super) fn write(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
         }
         _ => {
             users(out, layout, row);
-            // Of a raw socket in the file `ss` tells nothing else.
+            // Of a raw socket in the file `ss` shows nothing else.
             if !(row.socket.protocol == Protocol::Raw && row.socket.source == Source::Procfs) {
                 internet(out, layout, row);
             }
@@ -92,7 +92,7 @@ fn users(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
     out.push(b')');
 }
 
-/// Begins a line of details, or goes on.
+/// Starts a line of details, or continues the line.
 fn line(out: &mut Vec<u8>, layout: &SsLayout) {
     out.extend_from_slice(if layout.has(b'O') { b" " } else { b"\n\t" });
 }
@@ -251,7 +251,7 @@ fn tipc(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
     }
 }
 
-/// The word at the place with this number.
+/// The word at this index.
 fn at(bytes: &[u8], place: &str) -> u64 {
     word(bytes, place.parse().unwrap_or(usize::MAX)).into()
 }
@@ -324,7 +324,7 @@ fn timer(out: &mut Vec<u8>, row: &Row<'_>) {
     put!(out, ",{})", timer.retransmits);
 }
 
-/// Minutes, seconds below ten minutes, milliseconds below ten seconds; zero is nothing.
+/// Minutes, seconds below ten minutes, milliseconds below ten seconds; nothing for zero.
 fn duration(out: &mut Vec<u8>, milliseconds: u32) {
     let (minutes, seconds, rest) = (
         milliseconds / 60_000,
@@ -341,7 +341,7 @@ fn duration(out: &mut Vec<u8>, milliseconds: u32) {
         (0, 0) => {}
         (0, rest) => put!(out, "{rest:03}ms"),
         (seconds, 0) => put!(out, "{seconds}sec"),
-        // Of these `ss` says that they are milliseconds.
+        // `ss` writes `ms` here, although these are seconds.
         (seconds, rest) => put!(out, "{seconds}.{rest:03}sec"),
     }
 }

@@ -1,4 +1,4 @@
-//! `tcp_info` and its like, by tables.
+//! `tcp_info` and related structures, from tables of templates.
 
 use std::io::Write as _;
 
@@ -16,10 +16,10 @@ pub(super) const OPTIONS: &str = include_str!("options.txt");
 /// Type of service, traffic class and class id.
 pub(super) const TOS: &str =
     "?tos tos:{tos!}\n?tclass tclass:{tclass!}\n?class_id class_id:{class_id!}";
-/// `TCP_TIMEOUT_INIT` of old kernels, which is not worth a word.
+/// `TCP_TIMEOUT_INIT` of old kernels, which is not shown.
 const FIRST_RTO: u64 = 3_000_000;
 
-/// Writes what a table has.
+/// Writes the templates of a table that apply.
 pub(super) fn write(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>, table: &str) {
     let socket = row.socket;
     let value = |name: &str| of(layout, socket, name).unwrap_or_default();
@@ -47,7 +47,7 @@ pub(super) fn write(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>, table: 
     }
 }
 
-/// A field of any structure, or what a name in capitals stands for; `None` = it was not told.
+/// A field of any structure, or the meaning of a name in capitals; `None` = not reported.
 pub(super) fn of(layout: &SsLayout, socket: &Socket, name: &str) -> Option<u64> {
     let infos = || {
         Structure::ALL
@@ -74,14 +74,14 @@ pub(super) fn of(layout: &SsLayout, socket: &Socket, name: &str) -> Option<u64> 
         "RTO" => unless("rto", value("rto") == FIRST_RTO),
         "SSTHRESH" => unless("snd_ssthresh", value("snd_ssthresh") >= 0xffff),
         "SACKED" => unless("sacked", socket.state == State::Listen),
-        // 0 is one of those that are told.
+        // 0 is a reported value.
         "REORDERING" => Some(u64::from(value("reordering") != 3)),
         "DCTCP_OFF" => told("dctcp_enabled").map(|enabled| u64::from(enabled == 0)),
         "ICSK" => Some(u64::from(socket.protocol.is_tcp_like())),
         "FALLBACK" => Some(value("flags") & 1),
         "REMOTE_KEY" => Some(value("flags") & 2),
         "bbr_min_rtt" => sent(name),
-        // Before the first segment the kernel counts from its own beginning.
+        // Before the first segment the kernel counts from its own boot.
         "last_data_sent" | "last_data_recv" | "last_ack_recv" if value("segs_in") > 0 => sent(name),
         name => told(name),
     }
@@ -146,7 +146,7 @@ fn special(out: &mut Vec<u8>, layout: &SsLayout, socket: &Socket, what: &str) {
     }
 }
 
-/// MD5 signatures, without their keys, and the name of what runs above TCP.
+/// MD5 signatures without their keys, and the name of the ULP.
 fn ulp(out: &mut Vec<u8>, socket: &Socket) {
     let Some(details) = &socket.details else {
         return;

@@ -1,25 +1,25 @@
-//! Texts with numbers in them, as C writes them.
+//! Templates with numbers, formatted as in C.
 
 use std::io::Write as _;
 
-/// Appends a text as `format!` makes it.
+/// Appends a text like `format!`.
 macro_rules! put {
     ($out:expr, $($format:tt)+) => {{
-        // A vector takes everything.
+        // Writing to a vector cannot fail.
         let _ = write!($out, $($format)+);
     }};
 }
 pub(super) use put;
 
-/// A number of 32 bits within a structure; 0 beyond its end.
+/// A 32-bit number in a structure; 0 beyond its end.
 pub(super) fn word(bytes: &[u8], place: usize) -> u32 {
     let word = bytes.get(4 * place..).and_then(<[u8]>::first_chunk);
     word.copied().map(u32::from_ne_bytes).unwrap_or_default()
 }
 
-/// Writes a template, in which `{name}` stands for a number: with `#` behind the name hexadecimal, with `%`
-/// milliseconds of microseconds, with `~` the same without a fraction, with `/` bits per second of bytes, with `^`
-/// a gain of 256ths, with `*` four hexadecimal digits, with `!` hexadecimal behind `0x` unless it is 0.
+/// Fills in a template, in which `{name}` stands for a number. Suffixes: `#` hexadecimal, `%` microseconds as
+/// milliseconds, `~` the same without a fraction, `/` bytes as bits per second, `^` a gain in 256ths, `*`
+/// four hexadecimal digits, `!` hexadecimal with `0x` unless it is 0.
 pub(super) fn fill(
     out: &mut Vec<u8>,
     template: &str,
@@ -60,14 +60,14 @@ pub(super) fn rate(is_numeric: bool, bits: f64) -> String {
     }
 }
 
-/// A number of 64 bits, rounded once.
+/// Converts a 64-bit number with a single rounding.
 pub(super) fn float(value: u64) -> f64 {
     let halves = [value >> 32, value & 0xffff_ffff].map(u32::try_from);
     let [high, low] = halves.map(|half| f64::from(half.unwrap_or_default()));
     high * 4_294_967_296.0 + low
 }
 
-/// `%.*g`: so many significant digits, and no zeros behind the last one.
+/// `%.*g`: this many significant digits, without trailing zeros.
 fn general(value: f64, digits: usize) -> String {
     let text = format!("{value:.*e}", digits.saturating_sub(1));
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));

@@ -14,12 +14,12 @@ use super::super::{Color, Field, grid, paint};
 use super::text::{number, of_tcp};
 use super::{Totals, findings};
 
-/// Where the words begin.
+/// The column of the text.
 const INDENT: usize = 11;
 
 const NOT_LISTED: &str = "not listed";
 
-/// Writes five lines, cut at the edge of a terminal.
+/// Writes five lines, cut at the edge of the terminal.
 pub(in crate::render) fn write(out: &mut Vec<u8>, totals: &Totals, color: Color) {
     let counts = &totals.counts;
     let width = totals.layout.width.map_or(usize::MAX, usize::from);
@@ -49,7 +49,7 @@ pub(in crate::render) fn write(out: &mut Vec<u8>, totals: &Totals, color: Color)
     }
 }
 
-/// How many sockets of a protocol there are; nothing if it was not read.
+/// Number of sockets of a protocol; `None` = not read.
 fn total(counts: &Counts, protocol: Protocol) -> Option<String> {
     let mut tables = counts.of_protocol(protocol).peekable();
     tables.peek()?;
@@ -70,7 +70,7 @@ fn of_states(counts: &Counts) -> String {
     let mut states: Vec<_> = states
         .map(|state| (counts.told(Protocol::Tcp, state), state))
         .collect();
-    // What is unknown may be the most.
+    // Unknown numbers may be the largest.
     states.sort_by_key(|(count, _)| (count.is_some(), Reverse(*count)));
     let states = states.into_iter().map(|(count, state)| {
         let state = paint::mark_state(&state.to_string());
@@ -81,7 +81,7 @@ fn of_states(counts: &Counts) -> String {
     format!("{total}{colon}{}", states.join(", "))
 }
 
-/// `udp 45, raw 2`, without those that have none.
+/// `udp 45, raw 2`, without protocols that have none.
 fn of_others(counts: &Counts) -> String {
     let others = Protocol::ALL.into_iter();
     let others = others.filter(|protocol| *protocol != Protocol::Tcp);

@@ -1,4 +1,4 @@
-//! What is wrong, in words, and the command that lists the sockets.
+//! Findings as text, with the commands that list their sockets.
 
 use std::io::Write as _;
 
@@ -10,18 +10,18 @@ use crate::text::{counted, enumeration, escape, push_wrapped};
 use super::super::Color;
 use super::Totals;
 
-/// Lines in a pipe.
+/// Width in a pipe.
 const USUAL: usize = 80;
-/// Lines are no longer, however wide the terminal is,
+/// The greatest width, whatever the terminal has.
 const WIDEST: usize = 100;
-/// and no shorter.
+/// The smallest width.
 const NARROWEST: usize = 40;
-/// Where the words begin.
+/// The column of the text.
 const INDENT: usize = 9;
-/// So many of one kind and severity are told in full.
+/// The most findings of one kind and severity that are written in full.
 const TOLD: usize = 5;
 
-/// Writes what was found; where that is nothing, what was looked at, if that `is_complete`.
+/// Writes the findings; if there are none, what was checked, if that `is_complete`.
 pub(super) fn write(
     out: &mut Vec<u8>,
     all: &Findings,
@@ -55,7 +55,7 @@ pub(super) fn write(
     }
 }
 
-/// The findings of each kind that are written in full, and a line for the others.
+/// The findings written in full, by kind, and a line for the others.
 pub(in crate::render) fn by_kind(
     findings: &[Finding],
 ) -> impl Iterator<Item = (&[Finding], Option<String>)> {
@@ -69,7 +69,7 @@ pub(in crate::render) fn by_kind(
     })
 }
 
-/// `17 checks of 312 tcp and 45 udp sockets found nothing wrong`; `None` = nothing was there to be checked.
+/// `17 checks of 312 tcp and 45 udp sockets found nothing wrong`; `None` = there was nothing to check.
 pub(in crate::render) fn none(checks: usize, counts: &Counts) -> Option<String> {
     let is_read = |protocol: &Protocol| counts.of_protocol(*protocol).next().is_some();
     let checked = Protocol::ALL.into_iter().filter(|protocol| {
@@ -81,14 +81,14 @@ pub(in crate::render) fn none(checks: usize, counts: &Counts) -> Option<String> 
     (!of.is_empty()).then(|| format!("{checks} of {sockets} sockets found nothing wrong"))
 }
 
-/// Its words, with the namespace, and the command that lists the sockets.
+/// The text with the namespace, and the command that lists the sockets.
 pub(in crate::render) fn told(finding: &Finding) -> (String, String) {
     let (mut words, mut options) = (finding.text.clone(), String::new());
-    // In one piece, to be copied into a shell.
+    // In one piece, for copying into a shell.
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     if let Some(netns) = &finding.netns {
         words.insert_str(0, &format!("{}: ", escape(netns)));
-        // A comma stands between two names.
+        // A comma separates names.
         let name = escape(netns).replace(',', r"\x2c");
         options = format!(" -N {}", quoted(&name));
     }

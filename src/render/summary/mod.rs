@@ -1,4 +1,4 @@
-//! `-s`: a sink that counts rows. What it counted is written at the end.
+//! `-s`: a sink that counts rows, and writes the counts at the end.
 
 pub(super) mod brief;
 pub(super) mod findings;
@@ -19,31 +19,31 @@ use super::{Envelope, Format, Layout, Order, Sink};
 use since::Round;
 pub use since::Since;
 
-/// Listeners shown, unless `--limit` says otherwise.
+/// Listeners shown by default.
 const LISTENERS: usize = 20;
-/// Sockets of each table and state, and of all, in a page likewise: it stays small enough to be sent.
+/// Sockets in a page by default, of each table and state and in total, to keep the page small.
 const ROOM: [usize; 2] = [500, 5_000];
 
-/// What there is to write at the end.
+/// What is written at the end.
 pub(super) struct Totals {
-    /// Of all namespaces.
+    /// The counts of all namespaces.
     pub(super) counts: Counts,
-    /// Of each network namespace, where several were looked at.
+    /// The counts of each network namespace, if there are several.
     pub(super) parts: Vec<(Arc<[u8]>, Counts)>,
-    /// The containers that these are.
+    /// The containers of the namespaces.
     pub(super) containers: BTreeMap<Arc<[u8]>, Arc<[u8]>>,
-    /// `None` = nothing was looked for.
+    /// `None` = not searched.
     pub(super) findings: Option<Findings>,
     pub(super) format: Format,
     pub(super) layout: Layout,
     pub(super) envelope: Envelope,
-    /// In `html`: sockets that are listed.
+    /// In `html`: the listed sockets.
     pub(super) rows: Vec<OwnedRow>,
-    /// In `html`: as many sockets of each table and state are listed at most, and as many of all.
+    /// In `html`: the most sockets listed of each table and state, and in total.
     pub(super) room: [usize; 2],
     /// When counting began.
     pub(super) begun: Instant,
-    /// The round before, if there was one.
+    /// The round before, if any.
     before: Option<Round>,
 }
 
@@ -53,7 +53,7 @@ impl Totals {
         self.before.as_ref().map(|round| &round.counts)
     }
 
-    /// The counts of each network namespace, with its name where there are several.
+    /// The counts of each network namespace, with its name if there are several.
     pub(super) fn each(&self) -> impl Iterator<Item = (Option<&[u8]>, &Counts)> {
         let whole = self.parts.is_empty().then_some((None, &self.counts));
         let parts = self.parts.iter();
@@ -62,7 +62,7 @@ impl Totals {
             .chain(parts.map(|(netns, counts)| (Some(&**netns), counts)))
     }
 
-    /// What the next round is compared with.
+    /// The round for comparison with the next.
     fn round(&self) -> Round {
         let findings = self.findings.as_ref();
         Round {
@@ -72,7 +72,7 @@ impl Totals {
         }
     }
 
-    /// Each number that is not zero, or not known, with its namespace where there are several.
+    /// Every number that is unknown or not zero, with its namespace if there are several.
     pub(super) fn records(
         &self,
     ) -> impl Iterator<Item = (Option<&[u8]>, Table, State, Option<u64>)> {
@@ -85,15 +85,15 @@ impl Totals {
     }
 }
 
-/// Counts rows, and writes the counts at the end, with what was found wrong.
+/// Counts rows, and writes the counts and findings at the end.
 pub struct Summing<'w> {
-    /// Of each network namespace, by inode number; without one of the own one.
+    /// By inode number of the network namespace; `None` = the own one.
     counted: BTreeMap<Option<u32>, Counts>,
-    /// What was counted at the last checkpoint of the namespace that rows came from since then.
+    /// The counts at the last checkpoint, of the namespace of the rows since then.
     checkpoint: Option<(Option<u32>, Counts)>,
-    /// Listeners that are kept.
+    /// The most listeners kept.
     most: usize,
-    /// Rows that were kept before the checkpoint.
+    /// Rows kept before the checkpoint.
     settled: usize,
     totals: Totals,
     since: Option<&'w Since>,
@@ -101,8 +101,8 @@ pub struct Summing<'w> {
 }
 
 impl<'w> Summing<'w> {
-    /// Will write to `out` in a format. In a [`Layout`] it looks at the line of titles, colours, signs
-    /// and width; at most `limit` listeners are shown.
+    /// Writes to `out` in a format, with the header, colors, characters and width of a [`Layout`]; shows at
+    /// most `limit` listeners.
     pub fn new(
         format: Format,
         layout: Layout,
@@ -134,15 +134,15 @@ impl<'w> Summing<'w> {
         }
     }
 
-    /// Compares with the round before, and will be what the next one is compared with.
+    /// Compares with the round before, and becomes the one for the next.
     pub fn compare(&mut self, since: &'w Since) {
         self.totals.before = since.0.take();
         self.since = Some(since);
     }
 
-    /// All is counted. Gives the counts of each namespace, with its name where there are several.
+    /// Ends counting. Returns the counts of each namespace, with its name if there are several.
     pub fn settle(&mut self, summary: &Summary) -> Vec<(Option<Arc<[u8]>>, &Counts)> {
-        // As they were looked at, also where nothing was found.
+        // In the order they were read, including empty ones.
         let mut networks: Vec<Option<&Network>> = Vec::new();
         for origin in &summary.sources {
             let network = origin.netns.as_ref();
@@ -156,7 +156,7 @@ impl<'w> Summing<'w> {
             let counts = counted.remove(&network.map(|network| network.inode));
             let mut counts = counts.unwrap_or_else(|| Counts::new(self.most));
             let sources = summary.sources.iter();
-            // A table without sockets was read all the same; one that could not be read was not.
+            // Tables without sockets were read, too; tables that could not be read were not.
             for origin in sources.filter(|origin| origin.source.is_some()) {
                 if origin.netns.as_ref() == network {
                     counts.note(origin.table, origin.unlisted);
@@ -190,26 +190,26 @@ impl<'w> Summing<'w> {
         }
     }
 
-    /// Looks up who holds the listeners that are kept.
+    /// Looks up the holders of the kept listeners.
     pub fn name_holders(&mut self, mut row_of: impl FnMut(&Socket) -> OwnedRow) {
         for listener in &mut self.totals.counts.listeners.fullest {
             *listener = row_of(listener.socket());
         }
     }
 
-    /// Looks up which container each network namespace is, where there are several.
+    /// Looks up the container of each network namespace, if there are several.
     pub fn name_containers(&mut self, mut of: impl FnMut(&[u8]) -> Option<Arc<[u8]>>) {
         let netns = self.totals.parts.iter().map(|(netns, _)| netns);
         let found = netns.filter_map(|netns| Some((Arc::clone(netns), of(netns)?)));
         self.totals.containers = found.collect();
     }
 
-    /// What was found; without this, nothing was looked for.
+    /// Sets the findings; without this they were not searched.
     pub fn tell(&mut self, findings: Findings) {
         self.totals.findings = Some(findings);
     }
 
-    /// Counts so many more like this one, [as the counts do](Counts::add_many), and their ports.
+    /// Counts `count` sockets like this one, as [`Counts::add_many`] does, with their ports.
     pub fn add_many(&mut self, like: &Socket, count: u64, ports: &[u16]) {
         let counts = self.of(like.netns);
         counts.add_many(like, count);
@@ -227,12 +227,12 @@ impl<'w> Summing<'w> {
         counts
     }
 
-    /// True if sockets are listed beside their counts.
+    /// True if sockets are listed beside the counts.
     pub fn lists(&self) -> bool {
         self.totals.format == Format::Html
     }
 
-    /// True if this one will be listed.
+    /// True if this socket will be listed.
     pub fn has_room(&self, socket: &Socket) -> bool {
         let counts = self.counted.get(&socket.netns);
         let table = counts.and_then(|counts| {
@@ -245,13 +245,13 @@ impl<'w> Summing<'w> {
         self.lists() && is_one_of_few && self.totals.rows.len() < of_all
     }
 
-    /// Begins rows that may have to be rolled back: all of one namespace.
+    /// Marks the start of rows that may be rolled back, all of one namespace.
     pub fn checkpoint(&mut self) {
         self.checkpoint = None;
         self.settled = self.totals.rows.len();
     }
 
-    /// Drops every row since the last checkpoint, which can always be done.
+    /// Drops every row since the last checkpoint, which is always possible.
     pub fn rollback(&mut self) -> bool {
         if let Some((netns, before)) = self.checkpoint.take() {
             self.counted.insert(netns, before);

@@ -1,4 +1,4 @@
-//! What changed since the round before, where counts are repeated: differences, and rates of the kernel's counters.
+//! Changes since the round before in repeated counts: differences, and rates of the kernel's counters.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,11 +7,11 @@ use std::time::Instant;
 use crate::model::{Counter, Counts, Protocol, State};
 use crate::text::push_wrapped;
 
-/// The round before, for the next one to be compared with.
+/// The round before, for comparison.
 #[derive(Debug, Default)]
 pub struct Since(pub(super) RefCell<Option<Round>>);
 
-/// What a round counted.
+/// The counts of a round.
 #[derive(Debug, Clone)]
 pub(super) struct Round {
     pub(super) ended: Instant,
@@ -19,7 +19,7 @@ pub(super) struct Round {
     pub(super) counters: Vec<Counter>,
 }
 
-/// ` +3`, ` -2`, or nothing: what became of a count.
+/// ` +3`, ` -2`, or nothing: the difference of a count.
 pub(in crate::render) fn difference(
     (now, before): (&Counts, &Counts),
     protocol: Protocol,
@@ -34,7 +34,7 @@ pub(in crate::render) fn difference(
     }
 }
 
-/// `tcp TIME_WAIT +3, udp UNCONN -1`: each count of these protocols that is another; `None` = none is.
+/// `tcp TIME_WAIT +3, udp UNCONN -1`: the changed counts of these protocols; `None` = none changed.
 pub(super) fn changes(
     now: &Counts,
     before: &Counts,
@@ -57,7 +57,7 @@ pub(super) fn changes(
     joined(changes)
 }
 
-/// `1.4 opened, 17 segments received`: what the counters say of each second; `None` = none moved.
+/// `1.4 opened, 17 segments received`: counters per second; `None` = none changed.
 pub(super) fn rates(now: &Round, before: &Round) -> Option<String> {
     let total = |round: &Round| {
         let mut all: BTreeMap<&str, u64> = BTreeMap::new();
@@ -81,7 +81,7 @@ pub(super) fn rates(now: &Round, before: &Round) -> Option<String> {
     }
     let rates = names.into_iter().filter_map(|name| {
         let more = new.get(name)?.saturating_sub(*old.get(name)?);
-        // Tenths of one a second.
+        // Tenths per second.
         let rate = u128::from(more) * 10_000 / ms;
         (more > 0).then(|| match rate {
             0..100 => format!("{}.{} {name}", rate / 10, rate % 10),
@@ -96,7 +96,7 @@ fn joined(parts: impl Iterator<Item = String>) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Writes a text behind its title, broken at the edge of the screen.
+/// Writes a text after its title, wrapped at the edge of the screen.
 pub(super) fn push(out: &mut Vec<u8>, title: &str, text: &str, width: usize) {
     let mut line = format!("{title}: ");
     let indent = line.len();
@@ -177,7 +177,7 @@ mod tests {
             &[("opened", 10), ("sent", 1_000), ("opened", 7), ("sent", 9)],
         );
         assert_eq!(rates(&now, &before).unwrap(), "1990 sent");
-        // A counter that is not told any more, or begins again, has no rate.
+        // A counter that is missing or was reset has no rate.
         let now = round(500, &[("opened", 0)]);
         assert_eq!(rates(&now, &before), None);
         assert_eq!(rates(&before, &before), None);

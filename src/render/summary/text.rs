@@ -1,4 +1,4 @@
-//! The counts as aligned text: by protocol and state, then TCP as a whole, then the listeners.
+//! The counts as aligned text: by protocol and state, then TCP totals, then listeners.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -15,7 +15,7 @@ use super::{findings, since};
 /// Stands for every namespace, as in `-N all`.
 const ALL: &str = "all";
 
-/// Listeners that are shown on any screen, which scrolls.
+/// Listeners shown on any screen, even if it scrolls.
 const LEAST: usize = 3;
 
 /// Explains the queues of a listener.
@@ -29,7 +29,7 @@ const LISTENER: [Field; 5] = [
     Field::Local,
 ];
 
-/// Writes everything, and what was found wrong. Where TCP `is_drawn`, its states have no line.
+/// Writes everything, with findings. If TCP `is_drawn`, its states have no lines.
 pub(in crate::render) fn write(
     out: &mut Vec<u8>,
     totals: &Totals,
@@ -86,14 +86,14 @@ pub(in crate::render) fn write(
     }
 }
 
-/// How many listeners have room on the screen below what is written: title, last line and prompt are not among them.
+/// The number of listeners that fit on the screen below, besides title, last line and prompt.
 fn room(out: &[u8], totals: &Totals) -> usize {
     let Some(height) = totals.layout.height else {
         return usize::MAX;
     };
     let written = out.split(|byte| *byte == b'\n').count() - 1;
     let height = usize::from(height);
-    // A dashboard that fits the screen stays in its place.
+    // A dashboard that fits the screen does not scroll.
     let fits = totals.layout.counted == Counted::Compared && written + 2 <= height;
     let least = if fits { 0 } else { LEAST };
     height.saturating_sub(written + 3).max(least)
@@ -115,7 +115,7 @@ pub(super) fn number(count: Option<u64>) -> String {
     count.map_or_else(|| "?".to_owned(), |count| count.to_string())
 }
 
-/// A line for all states of a protocol, and one for each in which something is.
+/// A line for all states of a protocol, and one for each state that has sockets.
 pub(in crate::render) fn of_protocol(
     netns: &str,
     counts: &Counts,
@@ -126,7 +126,7 @@ pub(in crate::render) fn of_protocol(
     if tables.is_empty() {
         return Vec::new();
     }
-    // A table that was not read has no number: not the same as 0.
+    // A table that was not read has no number, which differs from 0.
     let line = |word: String, count: &dyn Fn(&StateCounts) -> Option<u64>| {
         let family = |family: Family| {
             let table = tables.iter().find(|counts| counts.table.family == family);
@@ -171,7 +171,7 @@ pub(in crate::render) fn of_tcp(counts: &Counts) -> String {
     format!("TIME_WAIT {waiting}{rest}; half-closed {half_closed}; orphans {orphans}")
 }
 
-/// What changed since the round before, if there was one. The diagram has the changes of TCP.
+/// The changes since the round before, if any. The diagram shows those of TCP.
 fn since(out: &mut Vec<u8>, totals: &Totals, is_drawn: bool) {
     let Some(before) = &totals.before else { return };
     let width = totals.layout.width.map_or(usize::MAX, usize::from);
@@ -195,7 +195,7 @@ fn push_of_tcp(out: &mut Vec<u8>, counts: &Counts) {
     let _ = writeln!(out, "{}", of_tcp(counts));
 }
 
-/// How many listeners are not shown.
+/// The number of listeners not shown.
 fn more(out: &mut Vec<u8>, count: u64, none_shown: bool) {
     let _ = match (count, none_shown) {
         (0, _) => Ok(()),
@@ -204,8 +204,8 @@ fn more(out: &mut Vec<u8>, count: u64, none_shown: bool) {
     };
 }
 
-/// Writes lines of cells, the titles first, as wide as the widest of their column; numbers to the right. Where
-/// there is one namespace alone, its column is left out. A note follows the titles where there is room.
+/// Writes aligned lines below their titles, with numbers to the right. With a single namespace its column is
+/// omitted. A note follows the titles if there is room.
 fn align(
     out: &mut Vec<u8>,
     mut lines: Vec<Vec<String>>,

@@ -1,4 +1,4 @@
-//! What single cells and lines promise.
+//! Tests of single cells and lines.
 
 use super::{ALL, layout, render, scene};
 use crate::model::{

@@ -1,4 +1,4 @@
-//! CSV is read back field by field.
+//! Tests that read CSV back field by field.
 
 use std::collections::HashMap;
 

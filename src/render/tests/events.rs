@@ -1,4 +1,4 @@
-//! The formats of `-E`.
+//! Tests of the formats of `-E`.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -51,7 +51,7 @@ impl End {
         Self { connection, ..self }
     }
 
-    /// Who makes a step to this state by a system call, where it is held.
+    /// The thread whose system call leads to this state, if the socket has a holder.
     fn task(&self, new: State) -> Option<Task> {
         let is_made = matches!(new, SynSent | Listen | FinWait1 | LastAck);
         let process = self.processes.as_ref()?.first().filter(|_| is_made)?;
@@ -66,7 +66,7 @@ impl End {
         })
     }
 
-    /// What it has carried by then, where it has a peer that is held, too.
+    /// Its traffic by then, if its peer has a holder, too.
     fn traffic(&self, at: i64) -> Option<Traffic> {
         let carried = u64::try_from(at).unwrap();
         self.processes.as_ref().filter(|_| self.connection < 3)?;
@@ -78,7 +78,7 @@ impl End {
         })
     }
 
-    /// How long it took, where its begin is known.
+    /// The times spent, if the start is known.
     fn spent(&self, at: i64, new: State) -> Spent {
         let known = u64::try_from(at).ok().filter(|_| self.connection < 3);
         Spent {
@@ -89,7 +89,7 @@ impl End {
         }
     }
 
-    /// A step so many microseconds after the begin of the scene.
+    /// An event this many microseconds after the start of the scene.
     pub(super) fn step(&self, at: i64, old: impl Into<Option<State>>, new: State) -> Told {
         let begin: Timestamp = "2026-01-02T03:04:05.123456789Z".parse().unwrap();
         let mut socket = self.socket.clone();
@@ -113,14 +113,14 @@ impl End {
     }
 }
 
-/// Noticed, not recorded.
+/// Found by polling, not recorded.
 fn sampled(mut told: Told) -> Told {
     told.event.sampled = true;
     told
 }
 
-/// A whole open and close over IPv4, one over IPv6 as its server sees it, a refusal, an abort, and what
-/// was only looked at.
+/// A complete open and close over IPv4, one over IPv6 as its server sees it, a refusal, an abort, and polled
+/// events.
 fn scene_of_events() -> Vec<Told> {
     let client = End::new(1, ("192.0.2.10", 51_234), ("198.51.100.7", Some(443))).held_by(b"curl");
     let mut calling = End::new(1, ("192.0.2.10", 0), ("198.51.100.7", Some(443)));
@@ -188,7 +188,7 @@ pub(super) fn summary() -> EventSummary {
     }
 }
 
-/// The layout with the usual columns, if none were chosen.
+/// The layout with the default columns, if it has none.
 pub(super) fn usual(format: Format, mut layout: EventLayout) -> EventLayout {
     if layout.columns.is_empty() {
         layout.columns = format.event_columns(Extras::NONE);
@@ -196,7 +196,7 @@ pub(super) fn usual(format: Format, mut layout: EventLayout) -> EventLayout {
     layout
 }
 
-/// What is written when it is flushed after every event.
+/// The output with a flush after every event.
 fn written(format: Format, grouping: Grouping, layout: EventLayout) -> String {
     let layout = usual(format, layout);
     let page = Page::default();
@@ -210,7 +210,7 @@ fn written(format: Format, grouping: Grouping, layout: EventLayout) -> String {
             netns_inode: Some(4_026_531_840),
             ..Row::bare(&told.event.socket)
         };
-        // As rows come and go.
+        // As real rows do, it lives only for the call.
         let row = OwnedRow::keep(&row);
         sink.event(&told.event, &row.row(), true).unwrap();
         sink.flush().unwrap();
@@ -270,7 +270,7 @@ fn plain() {
     };
     let found = written(Format::Plain, Grouping::None, layout);
     compare_text("events-plain.txt", &found);
-    // Before the words of the step there are nine, whatever the names are.
+    // Nine words precede the step, whatever the names are.
     for line in found.lines().skip(1) {
         let words: Vec<&str> = line.split_whitespace().collect();
         assert!(words.len() >= 9 && words[5] == "->", "{line}");
@@ -320,7 +320,7 @@ fn connections() {
     assert_follows(&json, &ndjson, "connection", "connections");
 }
 
-/// The document and each line are what the schema says, and the same.
+/// Asserts that the document and the lines follow the schema and are equal.
 pub(super) fn assert_follows(document: &str, lines: &str, name: &str, key: &str) {
     let document: Value = serde_json::from_str(document).unwrap();
     let wrong = |of: &str, value: &Value| {
@@ -337,14 +337,14 @@ pub(super) fn assert_follows(document: &str, lines: &str, name: &str, key: &str)
         assert_eq!(wrong(name, line), Vec::<String>::new(), "{line}");
     }
     assert_eq!(document[key].as_array(), Some(&lines));
-    // A document without what makes it one is none.
+    // An invalid document is rejected.
     let mut broken = document.clone();
     broken[key][0]["sampled"] = "yes".into();
     assert_ne!(wrong("", &broken), Vec::<String>::new());
 }
 
-/// What a terminal of so many columns shows at the end: lines are overwritten from where the cursor
-/// goes up to. What wraps takes more than the line that is counted for it.
+/// The final contents of a terminal this many columns wide. Wrapped lines take more lines than the cursor
+/// movements count.
 fn screen(text: &str, width: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in text.split_inclusive('\n') {

@@ -1,4 +1,4 @@
-//! Outputs that cannot be written.
+//! Tests of outputs that cannot be written.
 
 use std::cell::Cell;
 use std::io;
@@ -18,7 +18,7 @@ const FORMATS: [Format; 5] = [
 
 const EXTRAS: &[Extras] = &[Extras::PROCESSES, Extras::MEMORY];
 
-/// Takes so many bytes and then fails; counts the attempts after that.
+/// Accepts this many bytes and then fails; counts later attempts.
 struct Full {
     room: usize,
     attempts_when_full: Rc<Cell<u32>>,

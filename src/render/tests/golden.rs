@@ -1,4 +1,4 @@
-//! Golden files: `LSOCK_BLESS=1` writes them anew.
+//! Tests with golden files; `LSOCK_BLESS=1` rewrites them.
 
 use std::fs;
 use std::path::Path;

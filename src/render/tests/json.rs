@@ -1,4 +1,4 @@
-//! JSON parses, and is what the schema says.
+//! Tests that JSON parses and follows the schema.
 
 use jsonschema::Validator;
 use serde_json::Value;
@@ -23,7 +23,7 @@ fn validator() -> Validator {
     validator_of("")
 }
 
-/// Of one definition of the schema; of the whole where none is named.
+/// The validator of one definition of the schema, or of all of it.
 pub(super) fn validator_of(definition: &str) -> Validator {
     let mut schema = schema();
     if !definition.is_empty() {

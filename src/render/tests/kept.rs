@@ -1,4 +1,4 @@
-//! Rows that are sorted and limited.
+//! Tests of sorted and limited rows.
 
 use std::cell::RefCell;
 use std::io;
@@ -10,7 +10,7 @@ use super::{feed, scene};
 use crate::model::{OwnedRow, ProcessStatus, Protocol, Row, Socket, State, Summary};
 use crate::render::{Arrangement, Field, Order, RowBuffer, Sink, SortKey};
 
-/// Keeps what it is given.
+/// Keeps the rows it receives.
 #[derive(Default)]
 struct Seen {
     inodes: Vec<u64>,
@@ -43,7 +43,7 @@ fn pass(rows: &[OwnedRow], arrangement: Arrangement) -> (Vec<u64>, Summary) {
     (seen.inodes, seen.summary.unwrap())
 }
 
-/// Rows with the inodes 0, 1, 2, … that differ in what `set` sets.
+/// Rows with the inodes 0, 1, 2, …; `set` makes them differ.
 fn rows<T: Clone>(values: &[T], set: impl Fn(&mut Socket, T)) -> Vec<OwnedRow> {
     let row = |(inode, value): (u64, &T)| {
         let mut socket = scene::inet(Protocol::Tcp, ("1.1.1.1", 1), ("1.1.1.1", Some(1)));

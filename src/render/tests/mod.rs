@@ -1,4 +1,4 @@
-//! Every format over one scene of sockets.
+//! Tests of every format with one scene of sockets.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -36,7 +36,7 @@ use super::{
 };
 use crate::model::{OwnedRow, Summary};
 
-/// Everything that can be added.
+/// All options that add columns.
 const ALL: [Extras; 7] = [
     Extras::UNIX,
     Extras::PACKET,
@@ -73,7 +73,7 @@ fn envelope() -> Envelope {
     }
 }
 
-/// An output that can be looked at afterwards.
+/// An output that can be inspected later.
 #[derive(Clone, Default)]
 struct Page(Rc<RefCell<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! Names of any bytes, in every format.
+//! Tests of names of any bytes, in every format.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::model::{Fact, OwnedRow, Place, ProcessStatus, Row};
 use crate::render::{Extras, Field, Format, Grouping, HeaderLine, event_sink};
 use crate::text;
 
-/// Bytes that matter to some format, more often than others.
+/// Any bytes, with a preference for those that are special in some format.
 pub(super) fn name() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
         any::<u8>(),
@@ -39,7 +39,7 @@ pub(super) fn row(name: &[u8], text: &str) -> OwnedRow {
     })
 }
 
-/// Two steps of a connection of a container with such a name, as it is written with every extended column.
+/// The output for two events of a connection of a container with this name, with every extended column.
 pub(super) fn written(format: Format, grouping: Grouping, name: &[u8]) -> String {
     let (page, mut place) = (Page::default(), Place::default());
     for fact in [Fact::Container, Fact::Image, Fact::Pod, Fact::Unit] {
@@ -89,7 +89,7 @@ proptest! {
         prop_assert!(page.chars().all(|c| c == '\n' || !c.is_control()));
         let words: Vec<_> = page.split_whitespace().collect();
         prop_assert_eq!(words.len(), columns);
-        // Its own end and the peer's come last.
+        // The local and peer endpoints come last.
         let local = words[columns - Field::COMBINED.len()];
         if name.is_empty() {
             prop_assert_eq!(local, "*");
@@ -117,7 +117,7 @@ proptest! {
         };
         for format in [Format::Table, Format::Plain] {
             prop_assert_eq!(lines(format, Grouping::Connection, &name).len(), 1);
-            // Each has its own there, and long ones leave none for an address.
+            // Each has its own line there, and long ones leave no room for an address.
             prop_assert!(lines(format, Grouping::Pair, &name).len() >= 10);
         }
         let words = lines(Format::Plain, Grouping::None, b"web");

@@ -1,4 +1,4 @@
-//! The lines of `netstat`, each as it is known to write them.
+//! Tests of the lines of `netstat`.
 
 use super::{Page, feed, scene};
 use crate::model::{
@@ -71,7 +71,7 @@ fn names_are_cut_so_that_address_and_port_have_22_bytes() {
     };
     let ends = "host-of-twenty-byte:ssh h:a-service-that-is-    ESTABLISHED\n";
     let shown = line(PLAIN, &row);
-    // The port has 18 bytes at the most, even if the host needs fewer.
+    // The port has at most 18 bytes, even if the host needs fewer.
     assert!(shown.ends_with(ends), "{shown}");
 }
 
@@ -141,7 +141,7 @@ fn timers_tell_seconds_retransmits_and_probes() {
         });
         assert!(shown(&socket).ends_with(&format!(" {text}\n")), "{text}");
     }
-    // Over netlink it is in milliseconds, and one of the two counts.
+    // Over netlink it is in milliseconds, and only one of the two counts.
     socket.proc_net = None;
     for (kind, text) in [
         (TimerKind::Retransmit, "on (0.69/2/0)"),
@@ -207,7 +207,7 @@ fn program_is_the_first_process_as_it_was_called_cut_to_19_bytes() {
         (called(b"bin/relative arg", 12), "812/bin/relative"),
         (called(b"/opt/with blank/a b c", 19), "812/a b"),
         (called(b"", 0), "812/"),
-        // `netstat` does not read as far as to the last slash.
+        // `netstat` stops reading before the last slash.
         (called(&long, long.len()), "812/ddddddddddddddd"),
     ] {
         assert_eq!(shown(process), format!("{text:<20}\n"));

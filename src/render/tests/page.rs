@@ -1,4 +1,4 @@
-//! `-s --format html`: how much is listed, and what is said of the rest.
+//! Tests of `-s --format html`: how much is listed, and what it says about the rest.
 
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::render::{Extras, Format, Grouping, Layout, Sink as _, Summing};
 
-/// A page with every extended column, of these rows, after `before` gets the sink.
+/// A page of these rows with every extended column, after `before` has prepared the sink.
 fn page(
     limit: Option<usize>,
     rows: &[OwnedRow],
@@ -44,7 +44,7 @@ fn connections(state: State, count: u32) -> Vec<OwnedRow> {
     (0..count).map(connection).collect()
 }
 
-/// The rows of its tables of sockets.
+/// The rows in its tables of sockets.
 fn listed(page: &str) -> usize {
     let tables = page.split("<table class=\"sockets\">").skip(1);
     let rows = tables.map(|table| {
@@ -126,7 +126,7 @@ fn what_could_not_be_read_is_named() {
     assert!(page(None, &[], &Summary::default(), |_| ()).contains("<b>complete</b>"));
 }
 
-/// The tags of a page, but those of cells: columns that no row fills are left out.
+/// The tags of a page except those of cells: empty columns are omitted.
 fn tags(page: &str) -> Vec<String> {
     let mut tags: Vec<String> = page
         .split('<')
@@ -166,7 +166,7 @@ proptest! {
         let [own, plain] = [&*name, b"a"].map(|name| written(Format::Html, Grouping::Pair, name));
         let [own_tags, plain] = [&own, &plain].map(|page| {
             let mut tags = tags(page);
-            // What is empty has no line.
+            // Empty parts have no line.
             tags.retain(|tag| tag != "br");
             tags
         });

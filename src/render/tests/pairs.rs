@@ -1,4 +1,4 @@
-//! `--by pair`: lives that are written here, step by step, and what is drawn of them.
+//! Tests of `--by pair`: drawings of scripted connections.
 
 use super::events::{End, Told, assert_follows, layout, summary, usual};
 use super::golden::compare_text;
@@ -15,7 +15,7 @@ fn both() -> [End; 2] {
     ]
 }
 
-/// Steps of a client and of a server: microseconds, `c` or `s`, old and new state, how it ended.
+/// Events of client and server: microseconds, `c` or `s`, old and new state, ending.
 fn told([client, server]: &[End; 2], lines: &str) -> Vec<Told> {
     let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.map(|line| step([client, server], line)).collect()
@@ -54,7 +54,7 @@ fn step([client, server]: [&End; 2], line: &str) -> Told {
     told
 }
 
-/// What is written of these, and how many pairs; those of a state that is not wanted are not.
+/// The output for these events, and the number of pairs; unwanted states are omitted.
 fn written(
     format: Format,
     layout: EventLayout,
@@ -94,7 +94,7 @@ const OPEN: &str = "
     121 s SYN_RCVD ESTABLISHED
 ";
 
-/// Every way that a connection can go, by its name.
+/// Every course of a connection, by name.
 const LIVES: [(&str, bool, &str); 18] = [
     (
         "the client closes first, and each segment comes alone",
@@ -240,7 +240,7 @@ fn life(is_opened: bool, lines: &str) -> Vec<Told> {
     told(&both(), &format!("{begin}{lines}"))
 }
 
-/// The drawings of all lives, below their names.
+/// The drawings of all connections, below their names.
 fn all(layout: &EventLayout) -> String {
     let drawings = LIVES.map(|(name, is_opened, lines)| {
         let drawing = drawn(layout.clone(), &life(is_opened, lines));
@@ -307,7 +307,7 @@ fn owners_and_resets_have_their_colours() {
 fn records() {
     let mut told = life(true, LIVES[0].2);
     told.extend(life(false, LIVES[10].2));
-    // One of which the begin was not seen.
+    // A connection whose start was not seen.
     told.extend(self::told(&both(), "9 s ESTABLISHED CLOSED reset-by-peer"));
     let (json, count) = written(Format::Json, layout(), &told, |_| true);
     compare_text("pairs.json", &json);

@@ -1,4 +1,4 @@
-//! Listings that follow each other, and changes between them.
+//! Tests of repeated listings, and changes between them.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::render::{
     Changes, Envelope, Field, Format, HeaderLine, Layout, Repetition, Summing, sink,
 };
 
-/// Two rounds, the second of them a second later and with one row less.
+/// Two rounds; the second is a second later and has one row less.
 fn rounds(format: Format, layout: &Layout) -> String {
     let page = Page::default();
     let rows = scene::rows();
@@ -81,7 +81,7 @@ fn a_round_of_json_is_a_document_on_one_line() {
         assert!(validator_of("").is_valid(&document), "{line}");
         assert_eq!(document["sockets"].as_array().unwrap().len(), count);
     }
-    // Nothing but line feeds between values was left out.
+    // Only line feeds between values were omitted.
     let whole = super::render(Format::Json, layout, &scene::rows()[..1]);
     let whole = whole
         .replace('\n', "")

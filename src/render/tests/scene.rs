@@ -1,4 +1,4 @@
-//! One socket of every kind, and the worst names there can be.
+//! A scene with every kind of socket and hostile names.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use crate::model::{
     TimerKind, Warning,
 };
 
-/// A name that would rewrite the clipboard, end the line, end the cell and end the string.
+/// A name that could rewrite the clipboard, or end the line, the cell or the string.
 pub(super) const HOSTILE: &[u8] = b"a b\n\x1b]52;c;aGk=\x07\xff\"';,[1]{2}\\";
 
 pub(super) fn inet(protocol: Protocol, local: (&str, u32), peer: (&str, Option<u32>)) -> Socket {
@@ -112,7 +112,7 @@ fn connection() -> OwnedRow {
     })
 }
 
-/// As an old kernel sends it: `tcp_info` ends after `total_retrans`.
+/// A connection of an old kernel, whose `tcp_info` ends after `total_retrans`.
 fn old_connection() -> OwnedRow {
     let mut socket = inet(
         Protocol::Tcp,
@@ -130,7 +130,7 @@ fn old_connection() -> OwnedRow {
     })
 }
 
-/// Small numbers, with zeros between them.
+/// Small numbers separated by zeros.
 fn counting(len: usize) -> Vec<u8> {
     (0..len).map(|place| u8::from(place % 8 == 0) * 5).collect()
 }

@@ -1,10 +1,10 @@
-//! Which rows show a text.
+//! Tests of text search in rows.
 
 use super::{ALL, Extras, Format, Layout, layout, scene};
 use crate::model::{Family, OwnedRow, Protocol, Row, Socket};
 use crate::render::{Field, Search};
 
-/// How many rows of the scene show the text.
+/// The number of rows in the scene that show the text.
 fn count(layout: &Layout, needle: &str) -> usize {
     let mut search = Search::new(layout);
     let rows = scene::rows();

@@ -1,4 +1,4 @@
-//! The formats of `-s`.
+//! Tests of the formats of `-s`.
 
 use super::golden::compare_text;
 use super::{Page, envelope, feed, layout, scene};
@@ -17,7 +17,7 @@ const SOURCES: [(Protocol, Family); 6] = [
     (Protocol::Unix, Family::Unix),
 ];
 
-/// A busy server that forgets to close.
+/// A busy server that does not close its connections.
 const TCP: [(State, usize); 12] = [
     (State::Bound, 2),
     (State::Listen, 0),
@@ -81,11 +81,11 @@ fn summed(format: Format, layout: Layout, limit: Option<usize>, rows: &[OwnedRow
     page.text()
 }
 
-/// What is to be known of a list with these rows.
+/// The summary of a listing with these rows.
 fn summary(rows: &[OwnedRow]) -> Summary {
     let origin = |(protocol, family)| Origin {
         table: Table { protocol, family },
-        // As where the kernel has no raw sockets.
+        // Like a kernel without raw sockets.
         source: (protocol != Protocol::Raw).then_some(Source::Netlink),
         reason: None,
         is_scope_unknown: false,
@@ -108,7 +108,7 @@ fn found(found: Vec<Finding>) -> Findings {
     }
 }
 
-/// One of each severity; a name and a filter of any length.
+/// One finding of each severity; a long name and filter.
 fn findings() -> Vec<Finding> {
     let finding = |kind, severity, count, sockets: &str, text: &str| Finding {
         kind,
@@ -165,7 +165,7 @@ fn brief_is_five_lines() {
     let finding =
         "findings   1 critical, 1 warning, 1 info: api[812] holds 1640 connections in CLOSE_WAIT";
     assert!(lines[4].starts_with(finding), "{text}");
-    // A terminal breaks no line.
+    // No line wraps.
     for width in 0..100 {
         layout.width = Some(width);
         let cut = summed(Format::Table, layout.clone(), None, &rows());
@@ -283,7 +283,7 @@ fn drawing() {
 #[test]
 fn diagram_fits_80_columns() {
     let text = drawn(Signs::Unicode, Color::Never);
-    // A command is in one piece, to be copied.
+    // A command is in one piece, for copying.
     let lines = text.lines().filter(|line| !line.contains(" lsock -ap "));
     for line in lines {
         assert!(line.chars().count() <= 80, "{line}");

@@ -1,4 +1,4 @@
-//! Widths, wrapping and colours of `table`.
+//! Tests of widths, wrapping and colors of `table`.
 
 use super::{ALL, Page, RowBuffer, envelope, feed, layout, render, scene};
 use crate::model::{OwnedRow, Process, Protocol, Row, Summary};
@@ -54,7 +54,7 @@ fn only_free_text_wraps_and_nothing_of_it_is_lost() {
     let whole: Vec<String> = (100..140).map(|n| format!("a worker[{n}]")).collect();
     let squeeze = |text: &str| text.replace(' ', "");
     assert_eq!(squeeze(&wrapped), squeeze(&whole.join(",")));
-    // A line per socket is what -O asks for.
+    // -O asks for one line per socket.
     layout.one_line = true;
     assert_eq!(render(Format::Table, layout, &row).lines().count(), 2);
 }
@@ -91,7 +91,7 @@ fn mapped_addresses_are_short_on_a_terminal_alone() {
     assert_eq!(line(layout).as_deref(), Some("^10.0.0.1:22 ^10.0.0.2:5"));
 }
 
-/// Few long ends cost no other row its line.
+/// A few long endpoints do not fold other rows.
 #[test]
 fn only_rows_that_do_not_fit_are_folded_where_most_do() {
     let mut layout = layout(Format::Table, &[Extras::PROCESSES]);
@@ -119,7 +119,7 @@ fn only_rows_that_do_not_fit_are_folded_where_most_do() {
     }
     assert_eq!(lines[2].split(' ').next_back(), Some("192.0.2.100:54321"));
     assert_eq!(lines[3], format!("    [{long}]:443 worker[812]"));
-    // Where most are long, all are folded at one column.
+    // If most are long, all are folded at one column.
     let rows = vec![row(long); 3];
     let text = render(Format::Table, layout, &rows);
     assert_eq!(text.lines().count(), 2 * (1 + 3), "{text}");
@@ -158,7 +158,7 @@ fn columns_that_no_row_fills_are_left_out_where_all_rows_are_known() {
             .join(" ")
     };
     let usual = "PROTO STATE RECV_Q SEND_Q LOCAL PEER";
-    // Nor is there a timer, but that was asked for by itself.
+    // The timer is empty too, but was requested explicitly.
     assert_eq!(titles(&rows), format!("{usual} INODE TIMER"));
     socket.mark = Some(5);
     rows.push(OwnedRow::keep(&Row::bare(&socket)));
@@ -245,7 +245,7 @@ fn lines_too_long_are_folded_between_cells() {
         assert!(text.lines().any(|line| line.starts_with("    ")));
         let long = |line: &&str| line.chars().count() > usize::from(width);
         for line in text.lines().filter(long) {
-            // Only a cell that is longer by itself may reach beyond the edge.
+            // Only a cell that is too long by itself exceeds the edge.
             assert!(line.starts_with("    "), "{width}: {line}");
             assert!(!line.trim().contains("  "), "{width}: {line}");
         }

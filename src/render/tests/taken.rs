@@ -1,4 +1,4 @@
-//! Rows that are rolled back leave nothing behind.
+//! Tests that rows rolled back leave nothing behind.
 
 use std::ops::ControlFlow;
 
@@ -6,7 +6,7 @@ use super::{Page, envelope, layout, scene};
 use crate::model::{OwnedRow, Protocol, Row, Socket, State};
 use crate::render::{Arrangement, Field, Format, Order, RowBuffer, Sink, SortKey, Summing, sink};
 
-/// Listeners at ports from 1, whose queues are out of order.
+/// Listeners at ports from 1, with unordered queues.
 fn rows(count: u16) -> Vec<OwnedRow> {
     let row = |number: u16| {
         let port = Some(u32::from(number));
@@ -18,10 +18,10 @@ fn rows(count: u16) -> Vec<OwnedRow> {
     (1..=count).map(row).collect()
 }
 
-/// The highest limit of which the rows are kept.
+/// The highest limit for which rows are kept.
 const WINDOW: usize = 1_000;
 
-/// What can be rolled back.
+/// A sink with rollback.
 trait Buffer: Sink {
     fn checkpoint(&mut self);
     fn rollback(&mut self) -> bool;
@@ -55,8 +55,8 @@ fn offer(sink: &mut dyn Sink, rows: &[OwnedRow]) {
     }
 }
 
-/// What is written when `lost` of the rows come between the first ones and the others, and are rolled
-/// back; `None` = they cannot be.
+/// The output when `lost` rows between the first and the others are rolled back; `None` = rollback is
+/// impossible.
 fn rolled_back(make: &dyn Fn(Page) -> Box<dyn Buffer>, lost: usize) -> Option<String> {
     let page = Page::default();
     let mut sink = make(page.clone());

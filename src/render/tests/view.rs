@@ -1,4 +1,4 @@
-//! The view of `-c`, as it stands on a screen.
+//! Tests of the view of `-c`, on an emulated screen.
 
 mod keys;
 
@@ -17,18 +17,18 @@ use crate::model::{Change, ChangedRow, OwnedRow, ProcessStatus, Protocol, Row, S
 use crate::render::view::{Aside, Asked, Changed, Find, Input, Page, Prompt, StateCount, View};
 use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Order, Signs, SortKey};
 
-/// A screen that understands what a view writes, and nothing else.
+/// A terminal emulator that only understands what a view writes.
 struct Glass {
     width: usize,
     lines: Vec<Vec<char>>,
     at: (usize, usize),
     cursor: Option<(usize, usize)>,
     painted: bool,
-    /// Lines that were written to since this was looked at.
+    /// Lines written since this was last reset.
     written: Vec<usize>,
 }
 
-/// Behind a wide character.
+/// The second half of a wide character.
 const WIDE: char = '\0';
 
 impl Glass {
@@ -110,13 +110,12 @@ impl Glass {
     }
 }
 
-/// A row that was kept.
 fn changed(row: OwnedRow, change: Change) -> ChangedRow {
     let row = Arc::new(row);
     ChangedRow { row, change }
 }
 
-/// Everything in the scene, of which some came, went and changed.
+/// The whole scene, with some new, gone and changed sockets.
 fn list() -> Vec<ChangedRow> {
     let changes = [
         Change::None,
@@ -131,7 +130,7 @@ fn list() -> Vec<ChangedRow> {
         .collect()
 }
 
-/// So many connections.
+/// This many connections.
 fn connections(count: u32) -> Vec<ChangedRow> {
     let rows = (1..=count).map(|port| {
         let mut socket = inet(Protocol::Tcp, ("127.0.0.1", port), ("127.0.0.1", Some(80)));
@@ -170,7 +169,7 @@ fn page(rows: &[ChangedRow]) -> Page {
     }
 }
 
-/// A filter that is being written, with so many characters before the cursor.
+/// A filter being typed, with this many characters before the cursor.
 fn prompt(text: &str, cursor: usize, error: Option<&str>) -> Prompt {
     let mut prompt = Prompt::new(Asked::Filter, text);
     prompt.error = error.map(str::to_owned);
@@ -265,7 +264,7 @@ fn what_goes_on_beyond_the_screen_is_marked_and_can_be_moved_into_it() {
         view.key(Input::Right);
     }
     glass.show(&view.draw(&page, [50, 9]));
-    // No further than to the end of the line.
+    // Only to the end of the line.
     assert_eq!(
         glass.line(5),
         "  TABLISHED      0      0 127.0.0.1:1 127.0.0.1:80"
@@ -380,7 +379,7 @@ fn hostile_names_stay_in_their_line() {
     let mut color = table(&[Extras::UNIX, Extras::PROCESSES]);
     color.color = Color::Always;
     for width in 1..200 {
-        // The glass takes no control character, and nothing beyond its edge.
+        // The emulator rejects control characters, and anything beyond its edge.
         shown(color.clone(), &page(&list), width, 12);
     }
     let text = shown(color, &page(&list), 200, 12).text();
@@ -416,7 +415,7 @@ fn counts_stand_in_the_place_of_the_list_and_keep_their_colours() {
         glass.text()
     );
     for width in 1..60 {
-        // The glass takes nothing beyond its edge; what ends a colour comes behind it.
+        // The emulator rejects anything beyond its edge; the end of a color comes after it.
         let frame = view.draw(&page, [width, 15]);
         Glass::new(width.into(), 15).show(&frame);
         let frame = String::from_utf8(frame).unwrap();

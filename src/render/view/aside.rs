@@ -1,4 +1,4 @@
-//! What is shown in the place of the list: keys, groups, or all about a socket.
+//! Lines shown in place of the list: keys, groups, or the details of a socket.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use super::super::{Field, paint, push_explanation};
 
 const KEYS: &str = include_str!("keys.txt");
 
-/// Where the values stand, behind the names of their fields.
+/// The column of the values, after the names of fields.
 const VALUES: usize = 20;
 
-/// What is said of the other end.
+/// The fields of the other end.
 const OTHER: [Field; 8] = [
     Field::State,
     Field::RecvQueue,
@@ -27,33 +27,33 @@ const OTHER: [Field; 8] = [
     Field::Processes,
 ];
 
-/// What is shown in the place of the list.
+/// What is shown in place of the list.
 #[derive(Debug, Clone)]
 pub enum Aside {
     /// The keys.
     Keys,
-    /// All about a socket.
+    /// The details of a socket.
     Socket {
-        /// The socket, as it was seen last.
+        /// The socket, as it was last seen.
         row: Arc<OwnedRow>,
-        /// True if it is not there any more.
+        /// True if it is gone.
         is_gone: bool,
-        /// The socket at its other end, if that is on this machine and in a listed namespace.
+        /// The socket at its other end, if on this machine and in a listed namespace.
         other: Option<Arc<OwnedRow>>,
-        /// The fields that are shown.
+        /// The fields to show.
         columns: Vec<Field>,
     },
     /// Groups of sockets.
     Groups {
-        /// What they have in common.
+        /// The grouping field.
         by: &'static str,
-        /// The table of them.
+        /// The groups as a table.
         text: String,
     },
 }
 
 impl Aside {
-    /// Its lines on a screen of so many columns, the title first.
+    /// Its lines for this width, the title first.
     pub(super) fn lines(&self, width: usize) -> Vec<String> {
         let text = match self {
             Self::Keys => KEYS.to_owned(),
@@ -90,7 +90,7 @@ fn title(row: &Row<'_>, is_gone: bool) -> String {
     format!("{}{gone}\n", paint::bare(&cells.join(" ")))
 }
 
-/// A line for each field that has a value, and one with those that are unknown.
+/// A line for each field with a value, and one with the unknown ones.
 fn fields(text: &mut String, columns: &[Field], row: &Row<'_>, width: usize) {
     let style = Style {
         descriptors: true,
@@ -109,7 +109,7 @@ fn fields(text: &mut String, columns: &[Field], row: &Row<'_>, width: usize) {
     for column in columns {
         match column.value(row) {
             Value::Known(_) => match paint::bare(&style.text(*column, row)) {
-                // No part of the structure says anything.
+                // The structure has nothing to show.
                 text if text == "-" && column.as_structure().is_some() => {}
                 text => line(&column.label(), &text),
             },

@@ -1,4 +1,4 @@
-//! The bottom of the screen: keys, or a line that is being written.
+//! The bottom of the screen: keys, or a line being typed.
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
@@ -14,7 +14,7 @@ const GROUPS_KEYS: &str = "q back  ? help  space pause  g next group";
 const ASIDE_KEYS: &str = "q back  space pause  arrows and pages scroll";
 const NO_KEYS: &str = "no keys here: a signal ends it";
 
-/// Its lines on a screen of so many columns and lines, and where the cursor is.
+/// Its lines for this width and height, and the position of the cursor.
 pub(super) fn lines(page: &Page, width: usize, height: usize) -> (Vec<String>, Option<Cursor>) {
     let plain = |text: &str| line::part(text, 0, width, '>');
     if let Some(question) = &page.question {
@@ -46,10 +46,10 @@ pub(super) fn lines(page: &Page, width: usize, height: usize) -> (Vec<String>, O
     (lines, Some((lead.len() + column, room)))
 }
 
-/// The part of a text in which the cursor is, so many columns wide, and the column of the cursor.
+/// The part of a text around the cursor, of this width, and the column of the cursor.
 fn window(text: &str, cursor: usize, width: usize) -> (String, usize) {
     let before: String = text.chars().take(cursor).collect();
-    // The cursor takes one column, behind the text.
+    // The cursor takes one column after the text.
     let hidden = (before.width() + 1).saturating_sub(width);
     let mut chars = text.chars();
     let mut skipped = 0;
@@ -61,18 +61,18 @@ fn window(text: &str, cursor: usize, width: usize) -> (String, usize) {
     (shown, before.width().saturating_sub(skipped))
 }
 
-/// What a person writes.
+/// What the user is typing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Asked {
     /// A filter.
     #[default]
     Filter,
-    /// A text that is looked for in the rows.
+    /// A text to search for in rows.
     Text,
 }
 
 impl Asked {
-    /// What it is written behind.
+    /// The prompt before it.
     const fn lead(self) -> &'static str {
         match self {
             Self::Filter => "/",
@@ -81,20 +81,20 @@ impl Asked {
     }
 }
 
-/// A line that is being written, and where the cursor is.
+/// A line being typed, and the position of the cursor.
 #[derive(Debug, Clone, Default)]
 pub struct Prompt {
-    /// What it will be.
+    /// What is being typed.
     pub asked: Asked,
     text: Vec<char>,
-    /// Characters before it.
+    /// Characters before the cursor.
     cursor: usize,
     /// What is wrong with it.
     pub error: Option<String>,
 }
 
 impl Prompt {
-    /// A line to be changed; the cursor is at its end.
+    /// A line to edit; the cursor is at its end.
     pub fn new(asked: Asked, text: &str) -> Self {
         let text: Vec<char> = text.chars().map(shown).collect();
         Self {
@@ -105,12 +105,12 @@ impl Prompt {
         }
     }
 
-    /// What was written.
+    /// The typed text.
     pub fn text(&self) -> String {
         self.text.iter().collect()
     }
 
-    /// Does what a key asks for.
+    /// Handles a key.
     pub fn key(&mut self, input: Input) {
         let end = self.text.len();
         match input {
@@ -130,13 +130,13 @@ impl Prompt {
         }
     }
 
-    /// Erases what is before the cursor from this place on.
+    /// Deletes the text from this position to the cursor.
     fn erase_from(&mut self, begin: usize) {
         self.text.drain(begin..self.cursor);
         self.cursor = begin;
     }
 
-    /// Where the word before the cursor begins.
+    /// The start of the word before the cursor.
     fn word(&self) -> usize {
         let before = self.text.iter().take(self.cursor).rev();
         let blanks = before.clone().take_while(|c| c.is_whitespace()).count();
@@ -145,7 +145,7 @@ impl Prompt {
     }
 }
 
-/// A character that can be shown as it is, or a sign in its place.
+/// A printable character, or a replacement.
 fn shown(c: char) -> char {
     let mut bytes = [0; 4];
     let clean = escape(c.encode_utf8(&mut bytes).as_bytes()).chars().count() == 1;

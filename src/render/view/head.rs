@@ -1,4 +1,4 @@
-//! The top of the screen: when, how many, and what changed.
+//! The top of the screen: time, counts and changes.
 
 use std::fmt::Write as _;
 
@@ -13,14 +13,14 @@ use super::{Aside, Page, StateCount, line};
 /// Blanks between two counts.
 const GAP: usize = 2;
 
-/// Draws the top, whose parts keep their places as far as that is possible.
+/// Draws the top, whose parts stay in place as far as possible.
 #[derive(Default)]
 pub(super) struct Head {
     /// Digits of the longest count so far.
     digits: usize,
-    /// Columns of the longest difference so far.
+    /// Width of the longest difference so far.
     difference: usize,
-    /// Lines of counts so far on this screen.
+    /// The most lines of counts so far on this screen.
     pub(super) lines: usize,
 }
 
@@ -50,10 +50,10 @@ impl Head {
         lines
     }
 
-    /// Counts, each as wide as the longest of its kind was.
+    /// Counts, aligned to the longest so far.
     fn counts(&mut self, page: &Page) -> Vec<String> {
         let total: u64 = page.counts.values().map(|count| count.now).sum();
-        // No count is longer than all of them.
+        // No count is longer than the total.
         self.digits = total.to_string().len().max(self.digits);
         let differences = page.counts.values().map(|count| difference(count).len());
         self.difference = differences.chain([2, self.difference]).max().unwrap_or(0);
@@ -84,7 +84,7 @@ impl Head {
     }
 }
 
-/// When, how often, and in which order.
+/// Time, interval and order.
 fn first(page: &Page, zone: &TimeZone) -> String {
     let time = page.time.to_zoned(zone.clone());
     let time = time.strftime("%H:%M:%S");
@@ -131,7 +131,7 @@ fn sort_text(page: &Page) -> String {
     }
 }
 
-/// Cells side by side, on as many lines as it takes.
+/// Cells side by side, on as many lines as needed.
 fn wrapped(cells: &[String], width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut used = 0;

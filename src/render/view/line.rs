@@ -1,4 +1,4 @@
-//! The line of a row.
+//! Lines of rows.
 
 use unicode_width::UnicodeWidthChar as _;
 
@@ -9,13 +9,13 @@ use super::super::grid::Grid;
 use super::super::style::Style;
 use super::super::{Field, Layout, paint};
 
-/// Columns before the first cell: the marks of the row.
+/// Columns before the first cell, for marks.
 pub(super) const MARK: usize = 2;
 
-/// The longest name of a state: the column would become as wide anyway.
+/// Length of the longest state: the column would become as wide anyway.
 const STATE: usize = 11;
 
-/// The marks of changed sockets and of the selected row, which do not depend on colors.
+/// Marks of changes and selection, which do not depend on colors.
 pub(super) fn mark(change: Change, is_selected: bool) -> String {
     let sign = match change {
         Change::None | Change::Found => ' ',
@@ -26,10 +26,9 @@ pub(super) fn mark(change: Change, is_selected: bool) -> String {
     format!("{sign}{}", if is_selected { '>' } else { ' ' })
 }
 
-/// The columns of a list, as wide as what was seen needs.
+/// The columns of a list, as wide as needed so far.
 ///
-/// Where all of them do not fit the screen, none is wider than in `plain`: a long cell moves what is
-/// behind it in its own line.
+/// If they do not fit the screen, none is wider than in `plain`: a long cell moves the rest of its own line.
 pub(super) struct ListColumns {
     layout: Layout,
     details: Details,
@@ -54,7 +53,7 @@ impl ListColumns {
         }
     }
 
-    /// The cells of a row, and what `-i` and `-m` tell of it.
+    /// The cells of a row, and its details of `-i` and `-m`.
     pub(super) fn cells(&self, row: &Row<'_>) -> Vec<String> {
         let columns = self.layout.columns.iter();
         let mut cells: Vec<_> = columns.map(|c| self.style.text(*c, row)).collect();
@@ -85,8 +84,7 @@ impl ListColumns {
         grid.line(&titles.collect::<Vec<_>>())
     }
 
-    /// The line of a row. The state that it left takes room from the columns behind it, in this line
-    /// alone.
+    /// The line of a row. The old state takes room from the columns after it, in this line only.
     pub(super) fn line(&self, grid: &Grid, row: &ChangedRow, mut cells: Vec<String>) -> String {
         let state = row.row.row().socket.state;
         let columns = self.layout.columns.iter();
@@ -104,8 +102,8 @@ impl ListColumns {
     }
 }
 
-/// The part of a line that is seen from column `left` on, `width` columns wide. `more` stands at its
-/// end where it goes on: half an address reads like another one.
+/// The part of a line from column `left`, `width` columns wide. If the line continues, the part ends with
+/// `more`: half an address looks like another one.
 pub(super) fn part(line: &str, left: usize, width: usize, more: char) -> String {
     let mut part = String::new();
     let (mut column, mut used) = (0, 0);
@@ -116,7 +114,7 @@ pub(super) fn part(line: &str, left: usize, width: usize, more: char) -> String 
         if column <= left {
             continue;
         }
-        // Half of a wide character is a blank.
+        // Half of a wide character becomes a blank.
         let hidden = (column - wide).max(left) - (column - wide);
         if hidden > 0 {
             part.push(' ');
@@ -139,7 +137,7 @@ pub(super) fn part(line: &str, left: usize, width: usize, more: char) -> String 
     part
 }
 
-/// The part of a painted line that a screen of so many columns has room for.
+/// The part of a painted line that fits in this width.
 pub(super) fn painted_part(line: &str, width: usize, more: char) -> String {
     let mut is_escape = false;
     let chars = line.chars().map(|c| {
@@ -158,7 +156,7 @@ pub(super) fn painted_part(line: &str, width: usize, more: char) -> String {
     for (c, wide) in chars {
         let begin = used;
         used += wide;
-        // What ends a colour is kept behind the end.
+        // The end of a color is kept.
         if used <= room || wide == 0 {
             part.push(c);
         } else if begin <= room && width > 0 {

@@ -1,25 +1,25 @@
-//! What is on the screen, and what must be written so that it is something else.
+//! The contents of the screen, and the bytes that change them.
 
 use std::fmt::Write as _;
 
 /// A column and a line of the screen, from 0.
 pub(super) type Cursor = (usize, usize);
 
-/// What was drawn last.
+/// The last drawing.
 #[derive(Debug, Default)]
 pub(super) struct Screen {
     width: usize,
     height: usize,
-    /// `None` = not known.
+    /// `None` = unknown.
     lines: Option<Vec<String>>,
 }
 
-/// A terminal that knows these two shows nothing of what is between them until the end.
+/// Synchronized output: terminals that support it show everything between these at once.
 const BEGIN: &str = "\u{1b}[?2026h";
 const END: &str = "\u{1b}[?2026l";
 
 impl Screen {
-    /// The screen has this size; `true` = it had another.
+    /// Sets the size; `true` = it changed.
     pub(super) fn resize(&mut self, width: usize, height: usize) -> bool {
         let is_other = (self.width, self.height) != (width, height);
         if is_other {
@@ -29,13 +29,13 @@ impl Screen {
         is_other
     }
 
-    /// Something else was drawn meanwhile.
+    /// Forgets the contents, because something else was drawn.
     pub(super) fn forget(&mut self) {
         self.lines = None;
     }
 
-    /// What makes the screen show these lines, painted, and the cursor at this place or nowhere: the lines
-    /// that are not there yet.
+    /// The bytes that make the screen show these painted lines, and the cursor here or hidden; only changed
+    /// lines are written.
     pub(super) fn show(&mut self, mut lines: Vec<String>, cursor: Option<Cursor>) -> Vec<u8> {
         lines.truncate(self.height);
         let mut out = String::from(BEGIN);

@@ -61,7 +61,7 @@ pub(in crate::render::format) fn write(out: &mut Vec<u8>, totals: &Totals, summa
     json::summary(out, &summary);
     out.extend_from_slice(b"}\n");
     if totals.envelope.repetition != Repetition::Single {
-        // One line.
+        // Puts it on one line.
         let document = out.split_off(start);
         out.extend(document.into_iter().filter(|byte| *byte != b'\n'));
         out.push(b'\n');

@@ -10,7 +10,7 @@ use crate::render::events::{
 };
 use crate::text::escape;
 
-/// Writes the states that a step leads from and to, and what led there.
+/// Writes the states before and after an event, and its cause.
 fn states(out: &mut Vec<u8>, step: &Step) {
     json::member(out, "old_state", step.old.map(|old| old.to_string()));
     json::member(out, "new_state", step.new.to_string());
@@ -27,9 +27,9 @@ fn states(out: &mut Vec<u8>, step: &Step) {
     }
 }
 
-/// What is told of the socket of an event, before the step and behind it.
+/// The columns of an event's socket, before and after the step.
 struct Columns {
-    /// What stands behind the time.
+    /// The members after the time.
     leading: Vec<u8>,
     before: Members,
     behind: Members,

@@ -1,4 +1,4 @@
-//! `json`: one document, with one object a socket. `ndjson`: one object a line.
+//! `json`: one document with an object per socket. `ndjson`: one object per line.
 
 mod counts;
 mod events;
@@ -25,7 +25,7 @@ pub(in crate::render) use value::{key, member, members};
 
 pub(super) struct Json<'w> {
     objects: Objects<'w>,
-    /// What each object begins with, and a comma.
+    /// The first members of each object, and a comma.
     leading: Vec<u8>,
     members: Members,
 }
@@ -57,7 +57,7 @@ impl Sink for Json<'_> {
     }
 }
 
-/// An object for each table and state in which something is, or may be.
+/// An object for each table and state that has sockets, or may have some.
 pub(super) fn count_lines(out: &mut Vec<u8>, totals: &Totals) {
     let leading = totals.envelope.leading_members(false);
     for (netns, table, state, count) in totals.records() {
@@ -78,13 +78,13 @@ pub(super) fn count_lines(out: &mut Vec<u8>, totals: &Totals) {
 /// `-c`: writes an object for each change of a socket.
 pub struct Changes<'w> {
     objects: Objects<'w>,
-    /// What stands behind the time.
+    /// The members after the time.
     leading: Vec<u8>,
     members: Members,
 }
 
 impl<'w> Changes<'w> {
-    /// To `out`, with the columns of a layout.
+    /// Writes to `out`, with the columns of a layout.
     pub fn new(layout: &Layout, envelope: &Envelope, out: Box<dyn Write + 'w>) -> Self {
         let envelope = Envelope {
             repetition: Repetition::First,
@@ -97,11 +97,11 @@ impl<'w> Changes<'w> {
         }
     }
 
-    /// Writes what became of a socket, as it is now or was last.
+    /// Writes a change, with the socket as it is, or as it was last seen.
     ///
     /// # Errors
     ///
-    /// When the output cannot be written.
+    /// If the output cannot be written.
     pub fn change(&mut self, time: Timestamp, change: Change, row: &Row<'_>) -> io::Result<()> {
         self.objects.begin();
         let out = &mut self.objects.out.buffer;
@@ -118,11 +118,11 @@ impl<'w> Changes<'w> {
         self.objects.end().map(|_| ())
     }
 
-    /// Shows the known rows at the end of a round.
+    /// Writes buffered rows at the end of a round.
     ///
     /// # Errors
     ///
-    /// When the output cannot be written.
+    /// If the output cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
         self.objects.out.finish()
     }

@@ -1,4 +1,4 @@
-//! Objects in the array of a document, or one a line.
+//! Arrays of objects in a document, or objects one per line.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -9,16 +9,16 @@ use crate::render::out::Out;
 use crate::render::told::{Member, Told};
 use crate::render::{Envelope, Field, Repetition};
 
-/// The objects of a document, whose array is on lines of their own or all on one, or one a line.
+/// Writes the objects of a document, one per line or all on one line, or without a document.
 pub(in crate::render) struct Objects<'w> {
     pub(in crate::render) out: Out<'w>,
-    /// In a document what stands before each and at the end.
+    /// In a document, the text before each object and at the end.
     line_feed: Option<&'static [u8]>,
     is_empty: bool,
 }
 
 impl<'w> Objects<'w> {
-    /// In one document, whose array has this name.
+    /// Starts a document whose array has this name.
     pub(in crate::render) fn document(name: &str, envelope: &Envelope, mut out: Out<'w>) -> Self {
         opening(&mut out.buffer, envelope);
         key(&mut out.buffer, name);
@@ -59,7 +59,7 @@ impl<'w> Objects<'w> {
         self.out.row_done()
     }
 
-    /// Writes an object for each of these, and the end.
+    /// Writes an object for each item, and the end.
     pub(in crate::render) fn all<T>(
         mut self,
         of: &[T],
@@ -93,10 +93,10 @@ impl<'w> Objects<'w> {
     }
 }
 
-/// Members of objects: the values of columns.
+/// The members of objects: the values of columns.
 pub(in crate::render) struct Members {
     told: Told,
-    /// Text that is yet to be quoted.
+    /// Text to be quoted.
     scratch: Vec<u8>,
 }
 
@@ -117,7 +117,7 @@ impl Members {
         }
     }
 
-    /// Writes them behind another one.
+    /// Writes them after other members.
     pub(in crate::render) fn follow(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
         if self.told.len() > 0 {
             out.push(b',');
@@ -135,11 +135,11 @@ impl Members {
     }
 }
 
-/// The columns that objects have, each once, of a structure with its parts, which stand in one object.
+/// The keys of objects, without duplicates; parts of a structure are grouped in one object.
 pub(in crate::render) fn grouped(columns: &[Field]) -> Vec<(Field, Vec<Field>)> {
     let mut all: Vec<(Field, Vec<Field>)> = Vec::new();
     for column in columns {
-        // Parts are there already where all of it is.
+        // Parts are included if the whole structure is.
         let whole = column.structure().unwrap_or(*column);
         if all.iter().any(|(known, _)| *known == whole) {
             continue;

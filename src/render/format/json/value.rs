@@ -1,5 +1,5 @@
-//! Values as JSON. Key fragments and the words of the vocabulary are written literally; every text from
-//! outside goes through `serde_json`.
+//! Values as JSON. Keys and words of the vocabulary are written literally; text from outside is written by
+//! `serde_json`.
 
 use serde_json::Value;
 
@@ -11,12 +11,12 @@ use crate::render::told::Member;
 use crate::render::{Envelope, digits};
 use crate::text;
 
-/// Writes a member; what is not known is `null`.
+/// Writes a member; unknown is `null`.
 pub(in crate::render) fn member(out: &mut Vec<u8>, name: &str, value: impl Into<Value>) {
     key(out, name);
     match value.into() {
         Value::String(text) => string(out, &text),
-        // A vector takes everything: this cannot fail.
+        // Writing to a vector cannot fail.
         other => drop(serde_json::to_writer(out, &other)),
     }
 }
@@ -44,14 +44,14 @@ pub(in crate::render) fn objects<T>(
     out.push(b']');
 }
 
-/// Writes the key of a member, and the comma before it.
+/// Writes the key of a member, after a comma if needed.
 pub(in crate::render) fn key(out: &mut Vec<u8>, name: &str) {
     separate(out);
     word(out, name);
     out.push(b':');
 }
 
-/// Writes members that are written already, if there are any.
+/// Writes members that are already formatted.
 pub(in crate::render) fn members(out: &mut Vec<u8>, written: &[u8]) {
     if !written.is_empty() {
         separate(out);
@@ -59,14 +59,14 @@ pub(in crate::render) fn members(out: &mut Vec<u8>, written: &[u8]) {
     }
 }
 
-/// Writes the comma before a member, if it is not the first one.
+/// Writes the comma before a member, unless it is the first.
 pub(in crate::render) fn separate(out: &mut Vec<u8>) {
     if !matches!(out.last(), Some(b'{' | b'[')) {
         out.push(b',');
     }
 }
 
-/// Writes how every document begins: version, host and time.
+/// Writes the start of every document: version, host and time.
 pub(in crate::render) fn opening(out: &mut Vec<u8>, envelope: &Envelope) {
     out.push(b'{');
     member(out, "version", 2);
@@ -77,8 +77,7 @@ pub(in crate::render) fn opening(out: &mut Vec<u8>, envelope: &Envelope) {
     }
 }
 
-/// Writes a text, quoted and escaped by `serde_json`; a character that does not show, where it still has
-/// one, as `\uHHHH`.
+/// Writes a text, quoted and escaped by `serde_json`; invisible characters that it leaves become `\uHHHH`.
 fn string(out: &mut Vec<u8>, text: &str) {
     let is_shown = |c: char| !c.is_control() && !text::is_hidden(c);
     if text.chars().all(is_shown) {
@@ -100,7 +99,7 @@ fn word(out: &mut Vec<u8>, word: &str) {
     quoted(out, |out| out.extend_from_slice(word.as_bytes()));
 }
 
-/// Writes what is made of digits, dots, colons, letters and brackets alone.
+/// Writes text that consists of digits, dots, colons, letters and brackets.
 fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
     write(out);
@@ -176,7 +175,7 @@ fn structure(
     for part in &member.parts {
         out.extend_from_slice(part.key.as_bytes());
         match (structure, part.column) {
-            // There are many of them, in one place.
+            // Kept here because there are many.
             (Datum::Info(info), Field::InfoPart(field)) => match info.get(field) {
                 Some(number) if field.is_wide => {
                     quoted(out, |out| digits::integer(out, number));
@@ -202,7 +201,7 @@ fn path(out: &mut Vec<u8>, scratch: &mut Vec<u8>, name: &[u8]) {
     string(out, &String::from_utf8_lossy(scratch));
 }
 
-/// The name of a network namespace, as the field has it.
+/// The name of a network namespace, as in the field.
 pub(in crate::render) fn netns(out: &mut Vec<u8>, name: &[u8]) {
     member(out, "netns", &*text::escape(name));
 }

@@ -1,5 +1,5 @@
-//! `plain`: one line a socket, columns that never move, the same number of words in every line;
-//! details follow them.
+//! `plain`: one line per socket, with fixed columns and the same number of words in every line, followed by
+//! details.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -13,18 +13,18 @@ use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::{Envelope, Field, HeaderLine, Layout, Sink, detail, endpoint, grid};
 
-/// Where the cells of a column stand.
+/// The position of a column's cells.
 #[derive(Debug)]
 struct PlainColumn {
     field: Field,
     width: usize,
-    /// True if they end at the right edge.
+    /// True if right-aligned.
     is_right: bool,
-    /// True if a number there is written in digits alone.
+    /// True if numbers are plain digits.
     has_digits: bool,
-    /// What follows them: a blank, or the end of the line.
+    /// The byte after them: a blank, or the end of the line.
     after: u8,
-    /// The cell written last of those that are the same in most rows.
+    /// The last cell among those that are the same in most rows.
     last: Option<(u64, Short)>,
 }
 
@@ -102,7 +102,7 @@ fn cell(out: &mut Vec<u8>, style: Style, column: &mut PlainColumn, row: &Row<'_>
     column.last = out.get(start..).and_then(Short::of).map(|text| (key, text));
 }
 
-/// What tells the value of a cell from others of its column, if many rows have it: a word, 0, or no name.
+/// Identifies a value that many rows share: a word, 0, or no name.
 fn key(column: &PlainColumn, value: Option<Datum<'_>>, row: &Row<'_>) -> Option<u64> {
     let word = match value {
         Some(Datum::Number(0)) if column.has_digits => return Some(0),
@@ -117,7 +117,7 @@ fn key(column: &PlainColumn, value: Option<Datum<'_>>, row: &Row<'_>) -> Option<
     u64::try_from(place.wrapping_add(word.len())).ok()
 }
 
-/// Writes a cell for the first time.
+/// Writes a cell that is not cached.
 fn uncommon(
     out: &mut Vec<u8>,
     style: Style,
@@ -130,7 +130,7 @@ fn uncommon(
         _ => None,
     };
     match (value, end) {
-        // The common case: no detour over a cell that is moved to the right afterwards.
+        // The common case: right-aligned at once.
         (Some(Datum::Number(number)), _) if column.has_digits => {
             digits::right_aligned(out, number, column.width);
             out.push(column.after);
@@ -146,7 +146,7 @@ fn uncommon(
     }
 }
 
-/// Writes a text as wide as its column, and what stands between it and the next.
+/// Writes a text as wide as its column, and the separator.
 fn aligned(out: &mut Vec<u8>, column: &PlainColumn, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     write(out);
@@ -165,7 +165,7 @@ fn aligned(out: &mut Vec<u8>, column: &PlainColumn, write: impl FnOnce(&mut Vec<
     out.push(column.after);
 }
 
-/// Columns a cell takes on a terminal.
+/// The width of a cell on a terminal.
 fn width(cell: &[u8]) -> usize {
     if cell.is_ascii() {
         return cell.len();
@@ -173,7 +173,7 @@ fn width(cell: &[u8]) -> usize {
     std::str::from_utf8(cell).map_or(cell.len(), grid::width)
 }
 
-/// Writes the details of a row whose line is complete: below it, or at its end.
+/// Writes the details of a row whose line is complete, below or at its end.
 fn details(out: &mut Vec<u8>, style: Style, row: &Row<'_>, details: &Details, one_line: bool) {
     out.pop();
     let end = out.len();

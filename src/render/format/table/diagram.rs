@@ -1,7 +1,6 @@
 //! The TCP state machine, drawn after figure 5 of RFC 9293, with the number of sockets in each state.
 //!
-//! An arrow says what leads along it and, behind a slash, the segment that is sent then. Calls of the
-//! program are in small letters, segments in capitals.
+//! Arrows are labelled event / segment sent. System calls are in lower case, segments in upper case.
 
 use crate::model::{Counts, Protocol, State};
 
@@ -11,12 +10,11 @@ use crate::render::{Layout, Signs};
 
 const WIDTH: u16 = 80;
 
-/// The drawing without its numbers.
+/// The drawing without numbers.
 const DIAGRAM: &str = include_str!("diagram.txt");
-/// Where a number stands in it.
+/// The placeholder of a number.
 const CELL: &str = "#########";
-/// The states whose numbers these are, in the order of the drawing. CLOSED has none: the kernel lists
-/// no such socket.
+/// The states of the numbers, in the order of the drawing. CLOSED has none: the kernel lists no such socket.
 const STATES: [State; 11] = [
     State::Bound,
     State::Listen,
@@ -31,7 +29,7 @@ const STATES: [State; 11] = [
     State::LastAck,
 ];
 
-/// Writes it, if there is TCP to draw, and room for it; with the difference from the counts before. True if it is
+/// Draws it, if there is TCP and enough room, with the difference from the counts before. True if it was
 /// drawn.
 pub(in crate::render::format) fn write(
     out: &mut Vec<u8>,
@@ -53,7 +51,7 @@ pub(in crate::render::format) fn write(
         let style = layout.color.style(weight.style());
         let mut number = number(count);
         let since = before.map(|before| difference((counts, before), Protocol::Tcp, state));
-        // It is left out where it would move the lines.
+        // Omitted if it does not fit.
         number.extend(since.filter(|since| number.len() + since.len() <= CELL.len()));
         let name = state.name();
         drawing = drawing.replacen(name, &format!("{style}{name}{style:#}"), 1);
@@ -71,7 +69,7 @@ pub(in crate::render::format) fn write(
     true
 }
 
-/// The same line or arrow in ASCII.
+/// The line or arrow in ASCII.
 const fn ascii(sign: char) -> char {
     match sign {
         '─' => '-',

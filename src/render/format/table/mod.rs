@@ -1,5 +1,4 @@
-//! `table`: for people at a terminal. The first rows set the widths of the columns; later rows keep
-//! these widths.
+//! `table`: for people at a terminal. The first rows set the widths of the columns for all rows.
 
 mod diagram;
 
@@ -18,14 +17,14 @@ use crate::render::{Envelope, Extras, Field, Layout, RowBuffer, Sink, detail, pa
 use crate::text::push_wrapped;
 pub(super) use diagram::write as diagram;
 
-/// No column of free text is made narrower than this.
+/// The smallest width of a column of free text.
 const NARROWEST: usize = 16;
 
 pub(super) struct Table<'w> {
     out: Out<'w>,
     layout: Layout,
     details: Details,
-    /// `None` = no row was seen yet.
+    /// `None` = no row yet.
     grid: Option<Grid>,
     scratch: Vec<u8>,
 }
@@ -61,7 +60,7 @@ impl<'w> Table<'w> {
         cells
     }
 
-    /// Leaves out the columns that `-e` adds and no row fills.
+    /// Drops columns that `-e` adds and no row fills.
     fn leave_out_empty(&mut self, rows: &[OwnedRow]) {
         let style = Style::TEXT.of(&self.layout);
         let others = self.layout.extras.without(Extras::EXTENDED).columns();
@@ -91,7 +90,7 @@ impl<'w> Table<'w> {
         String::from_utf8_lossy(&self.scratch).into_owned()
     }
 
-    /// Lays out the first rows and writes them. Their columns are those of all that follow.
+    /// Lays out the first rows and writes them. Later rows use the same columns.
     fn lay_out(&mut self, rows: &[OwnedRow]) -> Grid {
         let details: Vec<_> = rows.iter().map(|row| self.details_of(&row.row())).collect();
         let rows: Vec<_> = rows.iter().map(|row| self.cells(&row.row())).collect();
@@ -160,7 +159,7 @@ impl Sink for Table<'_> {
     }
 }
 
-/// Rows in these columns; cells of free text broken where they are longer.
+/// Rows in these columns, with long cells of free text wrapped.
 fn arranged(layout: &Layout, grid: &mut Grid, rows: Vec<Vec<String>>) -> Comfy {
     let mut table = Comfy::new();
     table.load_style(NOTHING).set_delimiter(paint::BREAK);
@@ -182,7 +181,7 @@ fn arranged(layout: &Layout, grid: &mut Grid, rows: Vec<Vec<String>>) -> Comfy {
     table
 }
 
-/// Writes a line and the details that follow it.
+/// Writes a line with its details.
 fn write(out: &mut Vec<u8>, layout: &Layout, mut line: String, details: &str) {
     let ends_line = layout.one_line && !details.is_empty();
     if ends_line {
@@ -202,13 +201,13 @@ fn write(out: &mut Vec<u8>, layout: &Layout, mut line: String, details: &str) {
     }
 }
 
-/// Columns as wide as their longest cells. When that is more than the terminal has, columns of free text
-/// are made narrower, the widest first; when even that does not help, lines are folded between cells: those
-/// that are too long, where these are few, else all at the same column.
+/// Columns as wide as their longest cells. If the terminal is narrower, columns of free text shrink, the
+/// widest first; if that is not enough, lines are folded between cells: only the long lines if they are few,
+/// else all at the same column.
 fn fit(layout: &Layout, rows: &[Vec<String>]) -> Grid {
     let mut grid = Grid::of(&layout.columns);
     let columns = layout.columns.iter().zip(grid.widths());
-    // Columns of numbers and addresses give nothing away.
+    // Columns of numbers and addresses do not shrink.
     let least = columns.map(|(column, title)| {
         let free = NARROWEST.max(*title);
         if column.is_free_text() {
@@ -237,12 +236,12 @@ fn fit(layout: &Layout, rows: &[Vec<String>]) -> Grid {
     narrow
 }
 
-/// Narrower columns of addresses, from which some cells stick out, if most lines then need not be folded.
+/// Narrower columns of addresses, which some cells exceed, if then most lines need no folding.
 fn ragged(layout: &Layout, folded: &Grid, rows: &[Vec<String>]) -> Option<Grid> {
     let terminal = folded.fold?;
     let mut grid = folded.clone();
     grid.recovers = true;
-    // Behind the last column nothing is aligned: most of its cells have to fit.
+    // Most cells of the last column must fit: nothing is aligned after it.
     let mut ends: Vec<usize> = rows
         .iter()
         .filter_map(|row| Some(width(row.last()?)))

@@ -1,8 +1,8 @@
-//! Keys in the view: a row that is selected, text that is found, what takes the place of the list.
+//! Tests of keys in the view: selection, search, and lines in place of the list.
 
 use super::*;
 
-/// The row with the mark of selection: its place on the screen, and its port.
+/// The selected row: its line on the screen, and its port.
 fn selected(glass: &Glass) -> Option<(usize, String)> {
     let text = glass.text();
     let mut lines = text.lines().enumerate();
@@ -26,13 +26,13 @@ fn a_row_is_selected_and_stays_on_the_screen() {
     };
     let is = |place, port: u32| Some((place, port.to_string()));
     assert_eq!(see(&mut view, &[]), None);
-    // The first key shows where the mark is.
+    // The first key shows the selection.
     assert_eq!(see(&mut view, &[Input::Down]), is(0, 1));
     assert_eq!(see(&mut view, &[Input::Down; 2]), is(2, 3));
     assert_eq!(see(&mut view, &[Input::Down; 8]), is(9, 11));
     assert_eq!(see(&mut view, &[Input::PageDown]), is(9, 21));
     assert_eq!(see(&mut view, &[Input::WheelDown]), is(6, 21));
-    // It is no longer where the wheel moved to.
+    // The wheel has moved it out of view.
     assert_eq!(see(&mut view, &[Input::WheelDown; 3]), is(0, 24));
     assert_eq!(see(&mut view, &[Input::Up]), is(0, 23));
     assert_eq!(see(&mut view, &[Input::Last]), is(9, 100));
@@ -81,7 +81,7 @@ fn a_text_is_found_in_either_direction_and_in_any_case() {
     }
     assert!(!view.find(&page, "close_wait", Find::Next));
     assert_eq!(view.selected(), Some(3));
-    // The mark of a state is no text.
+    // The mark of a state is not text.
     assert!(view.find(&page, "established", Find::Here));
     let none = Page {
         rows: Vec::new(),
@@ -143,7 +143,7 @@ fn all_about_a_socket_has_its_fields_its_other_end_and_its_state() {
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
-        // A name that was not looked up is no zero and no dash.
+        // A name that was not looked up is neither zero nor a dash.
         assert!(!text.contains("\nuser "), "{text}");
         for width in 1..130 {
             shown(color.clone(), &page, width, 12);
