@@ -1,4 +1,4 @@
-//! Where events come from: steps of sockets through the TCP state machine, as they happen.
+//! Sources of events: the transitions of sockets in the TCP state machine, as they happen.
 
 mod sampled;
 mod traced;
@@ -16,12 +16,12 @@ use crate::source::{Namespaces, Source};
 pub use sampled::{Destroyed, Heard, Notices, Sampled};
 pub use traced::Traced;
 
-/// What takes the events of a source. A closure does.
+/// Receives the events of a source. Implemented by closures.
 pub trait TakesEvents {
-    /// One event; `Break` ends the watch.
+    /// Takes one event; `Break` ends the watch.
     fn take(&mut self, event: &Event) -> ControlFlow<()>;
 
-    /// The namespaces whose events come are these from now on.
+    /// Sets the namespaces of the events that follow.
     fn use_namespaces(&mut self, _namespaces: Namespaces) {}
 }
 
@@ -31,35 +31,35 @@ impl<F: FnMut(&Event) -> ControlFlow<()>> TakesEvents for F {
     }
 }
 
-/// What takes the events of a source.
+/// The receiver of a source's events.
 pub type EventVisitor<'a> = dyn TakesEvents + 'a;
 
-/// The network namespaces that are watched.
+/// The watched network namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// The own one; its events do not say so.
+    /// The own one; its events do not name it.
     Own,
-    /// Those that the source knows.
+    /// Those that the source found.
     Known,
-    /// Every one, those that come too.
+    /// All, including new ones.
     All,
 }
 
-/// One table that is watched.
+/// A watched table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watched {
     /// The table: TCP or MPTCP.
     pub table: Table,
-    /// What of it may be left out. A source may tell more, never less.
+    /// What of it may be omitted. A source may report more, never less.
     pub narrow: Narrow,
-    /// In which states sockets are wanted: steps to these, and from there.
+    /// The states of interest: transitions to and from these.
     pub states: StateSet,
-    /// True if it must be known whose they are.
+    /// True if the owners of sockets are needed.
     pub owners: bool,
 }
 
 impl Watched {
-    /// Everything of a table.
+    /// Watches everything of a table.
     pub fn all(table: Table) -> Self {
         Self {
             table,
@@ -72,13 +72,13 @@ impl Watched {
 
 /// A watch over sockets.
 pub trait EventSource {
-    /// Waits for something to tell and lends it, in the order of time. Returns at the latest when
-    /// `wake` can be read, or at `until`, and then has told everything that had happened before it
-    /// was called, or counts as lost what there was no time for. `Break` = the visitor wants no more.
+    /// Waits for events and lends them in order of time. Returns at the latest when `wake` is readable, or at
+    /// `until`. By then it has reported everything that happened before the call, except what it counts as lost for
+    /// lack of time. `Break` = the visitor wants no more.
     ///
     /// # Errors
     ///
-    /// When nothing more can be seen.
+    /// When watching cannot continue.
     fn wait(
         &mut self,
         wake: BorrowedFd<'_>,
@@ -86,46 +86,45 @@ pub trait EventSource {
         visitor: &mut EventVisitor<'_>,
     ) -> Result<ControlFlow<()>, Error>;
 
-    /// Steps that the kernel had no room to record, or no record of, or this program no time for, so far.
+    /// Transitions lost so far: the kernel had no room for a record, made none, or lsock had no time to read it.
     fn lost(&self) -> u64;
 
-    /// Why the steps are found by polling; `None` = the kernel records them.
+    /// Why transitions are found by polling; `None` = the kernel records them.
     fn sampled(&self) -> Option<String>;
 
-    /// From where to where a step of TCP goes that is not always told; empty = each is, as far as it is
-    /// not lost.
+    /// Origin and target of a TCP transition that is not always reported; empty = all are, unless lost.
     fn untold(&self) -> StateSet {
         StateSet::EMPTY
     }
 
-    /// Takes the connections of which nothing more is told, though the last step was not to CLOSED: the
-    /// kernel keeps a small structure of them, whose steps it does not report.
+    /// Takes the connections that have no further events, though their last was not to CLOSED: the kernel keeps a small
+    /// structure of them, whose transitions it does not report.
     fn take_ended(&mut self) -> Vec<u64> {
         Vec::new()
     }
 
-    /// Why events may be missing, besides lost records; each is told once.
+    /// Why events may be missing, besides lost records; each reason is reported once.
     fn gaps(&mut self) -> Vec<Warning>;
 }
 
-/// Namespaces are looked for again where one is not known, but no more often than this,
+/// The minimum time between two searches for unknown namespaces.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
-/// and for no larger share of the time than one in so many;
+/// Searches take at most one part in this many of the time.
 const SHARE: u32 = 20;
-/// else so often, to let go of those that are gone.
+/// The time between searches if no namespace is unknown, to drop those that are gone.
 const NEXT_LOOK: Duration = Duration::from_secs(2);
 
-/// Lists the sockets of the namespaces that are watched, and knows which these are.
+/// The watched namespaces, and a source that lists their sockets.
 struct Networks {
     source: Box<dyn Source>,
     /// Their inode numbers.
     known: BTreeSet<u32>,
-    /// When they were looked for, and how long that took.
+    /// When the last search ended, and how long it took.
     looked: (Instant, Duration),
 }
 
 impl Networks {
-    /// Those that a source has found.
+    /// Starts with the namespaces that a source has found.
     fn new(source: Box<dyn Source>) -> Self {
         Self {
             known: source.namespaces().into_keys().collect(),
@@ -134,7 +133,7 @@ impl Networks {
         }
     }
 
-    /// Looks for them again, if it is time to, and gives them to the visitor.
+    /// Searches again if it is time, and gives the namespaces to the visitor.
     fn look(&mut self, is_one_missing: bool, visitor: &mut EventVisitor<'_>) {
         let (ended, cost) = self.looked;
         let rest = if is_one_missing {
@@ -146,7 +145,7 @@ impl Networks {
         if begun.duration_since(ended) < rest.max(cost * SHARE) {
             return;
         }
-        // What is gone has no more steps.
+        // Namespaces that are gone have no more events.
         self.source.next_round();
         let _ = self.source.take_warnings();
         let namespaces = self.source.namespaces();

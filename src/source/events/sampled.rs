@@ -1,8 +1,8 @@
-//! Steps found by looking at the tables again and again: no privilege is needed, and nothing is told
-//! but what certainly happened between two looks.
+//! Finds transitions by polling the tables: needs no privileges, and reports only what certainly happened between two
+//! rounds.
 //!
-//! Of a close, the kernel's notice of the destroyed socket is the reason to look again at once. What
-//! begins and ends between two looks is told only as far as that notice goes: that it was CLOSED.
+//! A notice of the kernel about a destroyed socket starts the next round at once. A socket that begins and ends between
+//! two rounds is known only from its notice: only its CLOSED is reported.
 
 mod known;
 mod notices;
@@ -26,23 +26,23 @@ use crate::track::{Pacer, wait};
 
 const OVERRUN: &str = "the kernel's notices of closed sockets overran (ENOBUFS)";
 
-/// Notices that come while a pause must last are taken in such pieces: each wake-up for itself would
-/// cost more than the looks.
+/// Notices during a pause are handled in intervals of this length: waking up for each would cost more than the
+/// rounds.
 const PIECE: Duration = Duration::from_millis(5);
 
-/// Looks take less than 5 % of one core. After a change another one is likely to come soon.
+/// Rounds take less than 5 % of one core. After a change the next is likely to come soon.
 const PACER: Pacer = Pacer {
     rest: 20,
     shortest: Duration::from_millis(5),
     longest: Duration::from_millis(100),
 };
 
-/// Does the kernel tell of destroyed sockets?
+/// Whether the kernel sends notices of destroyed sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destroyed {
     /// It is asked to, over netlink.
     Told,
-    /// It is not asked: the tables are not those of this network namespace, or netlink is refused.
+    /// It is not: the tables are not those of this network namespace, or netlink is refused.
     NotTold,
 }
 
@@ -52,29 +52,28 @@ pub struct Sampled {
     networks: Networks,
     tables: Vec<SampledTable>,
     notices: Option<Notices>,
-    /// True if a notice came that no look has followed yet.
+    /// True if a notice came since the last round.
     heard: bool,
-    /// There was no room for notices.
+    /// Notices were lost for lack of room.
     overrun: Gap,
-    /// There are no notices any more.
+    /// Why there are no notices any more.
     deaf: Option<Warning>,
-    /// When the last look ended, and how long it took.
+    /// When the last round ended, and how long it took.
     looked: (Instant, Duration),
-    /// The pause after it, if nothing is heard.
+    /// The pause after it, unless a notice comes.
     pause: Duration,
     pending: PendingEvents,
     why: String,
-    /// What the source warned of.
+    /// Warnings of the source.
     warnings: Vec<Warning>,
 }
 
 impl Sampled {
-    /// Looks at the tables of `source` for the first time. `why` says why the kernel's own records
-    /// cannot be had.
+    /// Reads the tables of `source` for the first time. `why` says why the kernel cannot record transitions.
     ///
     /// # Errors
     ///
-    /// When not one of the tables can be read.
+    /// When no table can be read.
     pub fn new(
         source: Box<dyn Source>,
         scope: Scope,
@@ -104,13 +103,12 @@ impl Sampled {
             warnings: Vec::new(),
         };
         sampled.look()?;
-        // The second look tells what the first one missed from what is new.
+        // The second round separates what the first missed from what is new.
         sampled.look()?;
         Ok(sampled)
     }
 
-    /// Looks at every table once; what it finds is ready to be lent. True if it found anything that is to
-    /// be told, or that the next look decides.
+    /// Reads every table once and queues events. True if it found an event, or something that the next round decides.
     fn look(&mut self) -> Result<bool, Error> {
         self.listen();
         self.heard = false;
@@ -140,7 +138,7 @@ impl Sampled {
         Ok(is_changed)
     }
 
-    /// Takes the notices that wait.
+    /// Handles waiting notices.
     fn listen(&mut self) {
         let Some(notices) = &mut self.notices else {
             return;
@@ -173,7 +171,7 @@ impl Sampled {
         }
     }
 
-    /// Waits until it is time to look; true if it is time to return.
+    /// Waits for the next round; true if it is time to return.
     fn rest(&mut self, wake: BorrowedFd<'_>, until: Option<Instant>) -> Result<bool, Error> {
         loop {
             let now = Instant::now();
@@ -218,7 +216,7 @@ impl EventSource for Sampled {
                 self.networks.look(true, visitor);
             }
             if self.look()? && is_over {
-                // What one look misses is gone when the next one misses it too.
+                // A socket missed by one round is gone when the next misses it too.
                 self.look()?;
             }
             let is_told = self.pending.len() > 0;

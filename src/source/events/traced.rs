@@ -1,5 +1,5 @@
-//! Steps as the kernel makes them: a BPF program at the tracepoint `sock:inet_sock_set_state` writes a
-//! record of each, with all that is to be known, into a ring buffer.
+//! Transitions as the kernel makes them: a BPF program at the tracepoint `sock:inet_sock_set_state` writes a record of
+//! each into a ring buffer.
 
 mod ends;
 mod fields;
@@ -43,51 +43,50 @@ use record::StepRecord;
 use rests::RestRecord;
 use writer::{Generation, Plan, TAKEN, Turn};
 
-/// Room for what is recorded while this program does not run, in bytes. The kernel maps it twice, and
-/// resident memory counts it so.
+/// Size of the ring buffer in bytes, for records while lsock does not run. The kernel maps it twice, and resident
+/// memory counts both.
 const ROOM: usize = 4 << 20;
 
-/// From the first record of a batch to its being read. To be woken for each would halve what the machine
-/// can do.
+/// Time from the first record of a batch to reading it. Waking up for each would halve the throughput of the machine.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// What is read at once is told for no longer: a signal must not wait for a reader that is slow.
+/// Limit of the time to report one batch: a slow reader must not delay signals.
 const TURN: Duration = Duration::from_millis(100);
 
-/// A step waits so long to be completed by the next one of its socket: most handshakes are shorter. Then the
-/// kernel is asked for its port, for which it waits longer where that would take too large a share of the time.
+/// How long an event waits for the next record of its socket to complete it; most handshakes are shorter. Then the
+/// kernel is asked for the port; the wait grows if asking would take too large a share of the time.
 const COMPLETION: SignedDuration = SignedDuration::from_millis(100);
 
-/// `PROC_PID_INIT_INO` (`include/linux/proc_ns.h`): the first pid namespace.
+/// `PROC_PID_INIT_INO` (`include/linux/proc_ns.h`): the first PID namespace.
 const FIRST_PIDS: u32 = 0xefff_fffc;
 
-/// Steps of TCP and MPTCP sockets.
+/// Watches TCP and MPTCP sockets.
 pub struct Traced {
     ring: RingBuffer,
     lost: Counter,
-    /// Records that were read when it was time to end, and not told.
+    /// Records read when time was up, and not reported.
     given_up: u64,
-    /// How long steps wait.
+    /// How long events wait to be completed.
     completion: SignedDuration,
     lives: Lives,
-    /// Read, and not told yet.
+    /// Events read and not reported yet.
     queue: Queue,
     untold: StateSet,
     _programs: Vec<Link>,
-    /// What is watched of TCP.
+    /// The watched tables of TCP.
     tables: Vec<Watched>,
     scope: Scope,
     networks: Networks,
-    /// True in a pid namespace that is not the first one.
+    /// True in a PID namespace other than the first.
     is_inside: bool,
 }
 
 impl Traced {
-    /// Begins to record in the namespaces of `scope`, whose sockets `source` lists.
+    /// Starts recording in the namespaces of `scope`, whose sockets `source` lists.
     ///
     /// # Errors
     ///
-    /// When the kernel takes no such program, or not from us.
+    /// When the kernel refuses the program.
     pub fn new(
         watched: &[Watched],
         scope: Scope,
@@ -104,7 +103,7 @@ impl Traced {
             Scope::All => None,
         };
         let networks = networks.as_deref();
-        // A filter may be too much for the kernel to check.
+        // A filter may be too complex for the verifier.
         let (programs, untold) = record(watched, networks, &ring, &lost)
             .or_else(|_| record(&whole, networks, &ring, &lost))?;
         Ok(Self {
@@ -127,7 +126,7 @@ impl Traced {
         })
     }
 
-    /// Waits for records, or until what was read has waited long enough.
+    /// Waits for records, or until those read have waited long enough.
     fn pause(&self, wake: BorrowedFd<'_>, until: Option<Instant>) -> Result<(), Error> {
         let gathered = || {
             let end = Instant::now() + GATHER;
@@ -140,8 +139,8 @@ impl Traced {
         Ok(())
     }
 
-    /// Reads what was written before this call, and tells it, but for what waits to be completed. What
-    /// there is no time for is read later, or given up if this is the last turn.
+    /// Reads the records written before this call and reports their events, except those that wait to be completed.
+    /// If time is up, the rest is read later, or given up if `is_last`.
     fn drain(
         &mut self,
         clock: RecordClock,
@@ -162,7 +161,7 @@ impl Traced {
             if let Some((record, command)) = StepRecord::read(bytes) {
                 if scope == Scope::All && !networks.known.contains(&record.netns) {
                     networks.look(true, visitor);
-                    // Of another container, or of the host. Those of ours have a process that we see.
+                    // Of another container, or of the host. In ours, a visible process made the record.
                     if is_inside && !networks.known.contains(&record.netns) {
                         if !record.is_made_here() {
                             return ControlFlow::Continue(());
@@ -187,8 +186,7 @@ impl Traced {
 }
 
 impl Traced {
-    /// Looks for the ports that no record has told yet: of who gets no answer, and of listeners that were not
-    /// bound.
+    /// Lists sockets for the ports that are missing in records: of unanswered connections, and of unbound listeners.
     fn look_for_ports(&mut self) {
         let begun = Instant::now();
         let lacking = self.lives.without_port();
@@ -196,7 +194,7 @@ impl Traced {
         for watched in &self.tables {
             let (lives, queue) = (&mut self.lives, &mut self.queue);
             let mut count = 0_u8;
-            // A socket that is not listed has no port; the event of one that is listed too late lacks it.
+            // A socket that is not listed has no port; if it is listed too late, its event lacks the port.
             let _ = self.networks.source.visit(
                 watched.table,
                 &Request::plain(states),
@@ -214,7 +212,7 @@ impl Traced {
         self.completion = rest.map_or(COMPLETION, |rest| rest.max(COMPLETION));
     }
 
-    /// Counts the sockets that are gone without a record of their end, where there is time for that.
+    /// Counts the sockets that are gone without a record of their end, if time permits.
     fn count_ends(
         &mut self,
         clock: RecordClock,
@@ -222,7 +220,7 @@ impl Traced {
     ) -> ControlFlow<()> {
         let until = Instant::now() + TURN;
         let mut gone = self.lives.open();
-        // A list that changes while it is read may lack a socket, and one leaves the lists before its record is
+        // A list that changes while it is read may miss a socket, and a socket leaves the list before its record is
         // written.
         for _ in 0..2 {
             let source = self.networks.source.as_mut();
@@ -242,7 +240,7 @@ impl Traced {
     }
 }
 
-/// Has the kernel run the programs; gives the step that they do not tell, too.
+/// Attaches the programs; also returns the transition that they do not report.
 fn record(
     watched: &[Watched],
     networks: Option<&[u32]>,
@@ -274,7 +272,7 @@ fn record(
         attached.collect()
     };
     let mut programs = attach(&typed).or_else(|_| attach(&copied))?;
-    // Without these, less is known of what was closed.
+    // Without these, less is known of closed sockets.
     let attach = |(program, hook): &(Vec<Instruction>, Hook)| {
         bpf::attach("lsock_rests", program, *hook).ok()
     };
@@ -303,7 +301,7 @@ impl EventSource for Traced {
         let clock = RecordClock::now();
         let is_last = until.is_some_and(|until| until <= Instant::now());
         let mut flow = self.drain(clock, is_last, visitor);
-        // A namespace that has just come is not listed.
+        // The sockets of a new namespace are not listed.
         if flow.is_continue() && is_last && self.scope != Scope::All && self.given_up == 0 {
             flow = self.count_ends(clock, visitor);
         }
@@ -344,7 +342,7 @@ impl EventSource for Traced {
     }
 }
 
-/// The own pid namespace; `None` = the first one.
+/// The own PID namespace; `None` = the first one.
 fn pids() -> Result<Option<Namespace>, Error> {
     let own = Namespace::of("/proc/thread-self/ns/pid")?;
     Ok(Some(own).filter(|pids| pids.inode != FIRST_PIDS))
@@ -361,7 +359,7 @@ impl Namespace {
     fn of(path: &str) -> Result<Self, Error> {
         let failed = |cause| Error::file("read", path, cause);
         let metadata = fs::metadata(path).map_err(failed)?;
-        // As the kernel numbers devices inside.
+        // The kernel's internal encoding.
         let device = major(metadata.dev()) << 20 | minor(metadata.dev());
         let inode =
             u32::try_from(metadata.ino()).map_err(|cause| failed(io::Error::other(cause)))?;
@@ -378,7 +376,7 @@ struct RecordClock {
 }
 
 impl RecordClock {
-    /// What comes between two readings would be taken for a difference of the clocks.
+    /// Reads both clocks. A delay between the readings would look like a clock difference, so the closest pair counts.
     fn now() -> Self {
         let mono_ns = || {
             let mono = clock_gettime(ClockId::Monotonic);
@@ -403,7 +401,7 @@ impl RecordClock {
         clock
     }
 
-    /// The time of day of a moment in nanoseconds of the monotonic clock.
+    /// Converts nanoseconds of the monotonic clock to the time of day.
     fn time_of(self, time_ns: u64) -> Timestamp {
         let past = self.mono_ns - i64::try_from(time_ns).unwrap_or(self.mono_ns);
         let past = SignedDuration::from_nanos(past);

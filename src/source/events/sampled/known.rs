@@ -1,4 +1,4 @@
-//! What is known of one table, and what certainly happened since the look before.
+//! The sockets of one table, and what certainly happened to them since the last round.
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -8,21 +8,21 @@ use super::pending::PendingEvents;
 use crate::model::{Socket, State, Structure, Table};
 use crate::track::{Endpoints, Entry, Key, Sameness, Tracker};
 
-/// A connection without a sign of life for so long was seen before, or is not told of: its program
-/// may have kept the descriptor of a connection that ended long ago.
+/// If the peer of an unseen socket was silent for this long, the socket was seen before, or is not reported: its
+/// program may have kept the descriptor of a connection that ended long ago.
 const FRESH_MS: u64 = 1_000;
 
-/// How long the ends of a socket that is gone are remembered: longer than the word of its destruction
-/// can be taken for that of another.
+/// How long the ends of a socket that is gone are remembered: longer than its notice could be mistaken for that of
+/// another.
 const REMEMBERED: Duration = Duration::from_secs(3);
 
-/// Sockets that were destroyed before any look: more than this are not kept.
+/// Limit of destroyed sockets kept that no round saw.
 const MOST_UNSEEN: usize = 65_536;
 
-/// So many complete looks must show that nothing took the place of a socket that none of them saw.
+/// Complete rounds that must show that nothing replaced a socket that none of them saw.
 const UNSEEN_LOOKS: u64 = 2;
 
-/// What is told of a socket that is gone, beside its ends and identity.
+/// What is reported of a socket that is gone, besides ends and identity.
 #[derive(Debug, Clone, Copy)]
 struct Facts {
     /// The number of its connection.
@@ -57,9 +57,9 @@ impl Key for Endpoints {
 pub(super) struct Known {
     pub(super) table: Table,
     tracker: Tracker<Endpoints, Facts>,
-    /// Sockets that were told to be gone, and when.
+    /// Sockets reported as gone, and when.
     gone: HashMap<Endpoints, Instant>,
-    /// Sockets of whose end the kernel told, and that no look had seen.
+    /// Destroyed sockets that no round saw.
     unseen: Vec<(Endpoints, Entry<Facts>)>,
 }
 
@@ -100,10 +100,10 @@ impl Known {
         });
     }
 
-    /// The kernel tells that a socket was destroyed. One that was seen is missed by the looks that
-    /// follow; one that was not is kept until they show that nothing took its place.
+    /// Handles a notice of a destroyed socket. If it was seen, the following rounds miss it. If not, it is kept until
+    /// they show that nothing replaced it.
     ///
-    /// Sockets that were never connected are destroyed too, and make no step.
+    /// Sockets that were never connected are destroyed, too, without a transition.
     pub(super) fn destroyed(&mut self, socket: &Socket) {
         let is_known = |ends: &Endpoints| {
             let entry = self.tracker.get(ends);
@@ -119,7 +119,7 @@ impl Known {
         }
     }
 
-    /// A complete look is over: tells what it missed. True if the next one decides about something.
+    /// Ends a complete round and reports what it missed. True if the next one decides about something.
     pub(super) fn settle(&mut self, now: Instant, pending: &mut PendingEvents) -> bool {
         let (table, gone) = (self.table, &mut self.gone);
         gone.retain(|_, since| now.saturating_duration_since(*since) < REMEMBERED);
@@ -143,8 +143,8 @@ impl Known {
         is_open
     }
 
-    /// A look is over that may have missed anything: nothing is concluded from it, and what the kernel
-    /// told of destroyed sockets cannot be compared with it.
+    /// Ends an incomplete round: missing sockets mean nothing, and notices of destroyed sockets cannot be compared with
+    /// it.
     pub(super) fn give_up(&mut self) {
         self.tracker.give_up();
         self.unseen.clear();
@@ -168,7 +168,7 @@ fn closed(table: Table, ends: &Endpoints, entry: &Entry<Facts>) -> Socket {
     socket
 }
 
-/// Tells the end of a socket, unless it was seen CLOSED.
+/// Reports the end of a socket, unless it was seen CLOSED.
 fn end(table: Table, ends: &Endpoints, entry: &Entry<Facts>, pending: &mut PendingEvents) {
     let state = entry.identity.state;
     if state != State::Closed {
@@ -176,7 +176,7 @@ fn end(table: Table, ends: &Endpoints, entry: &Entry<Facts>, pending: &mut Pendi
     }
 }
 
-/// Did the peer of a destroyed socket answer a moment ago?
+/// True if the peer of a destroyed socket answered a moment ago.
 fn is_fresh(socket: &Socket) -> bool {
     let info = socket.info(Structure::TcpInfo);
     let idle = info.and_then(|info| info.value("last_ack_recv"));

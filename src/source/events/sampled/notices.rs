@@ -23,22 +23,21 @@ const INET6_UDP_DESTROY: u32 = 4;
 const PROTOCOL: u32 = 10;
 const UDP: &[u8] = &[17];
 
-/// Room for notices that come while a look takes its time; the kernel gives less to those without
-/// privilege (`net.core.rmem_max`).
+/// Buffer size for notices during a round; without privileges the kernel grants less (`net.core.rmem_max`).
 const ROOM: i32 = 4 << 20;
 
-/// What the kernel said since it was asked last.
+/// The kernel's notices since the last call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
     /// Nothing.
     Nothing,
     /// Sockets were destroyed.
     Ends,
-    /// Sockets were destroyed, of some it could not tell.
+    /// Sockets were destroyed, and notices of some were lost.
     Overrun,
 }
 
-/// A socket in the multicast groups.
+/// A member of the multicast groups.
 pub struct Notices {
     socket: KernelSocket,
     strangers: Strangers,
@@ -46,7 +45,7 @@ pub struct Notices {
     scratch: Socket,
 }
 
-/// The group that tells of a table; MPTCP has none.
+/// The multicast group of a table; MPTCP has none.
 const fn group(table: Table) -> Option<u32> {
     match (table.protocol, table.family) {
         (Protocol::Tcp, Family::Inet) => Some(INET_TCP_DESTROY),
@@ -67,10 +66,10 @@ impl Notices {
         let strangers = Strangers::default();
         let mut kernel = KernelSocket::open(Arc::clone(&strangers))?;
         let socket = &mut kernel.socket;
-        // A socket without an address is in no group.
+        // An unbound socket is in no group.
         socket.bind_auto()?;
         socket.set_non_blocking(true)?;
-        // With less room it only overruns earlier.
+        // A smaller buffer only overruns earlier.
         let _ = socket.set_rx_buf_sz(ROOM);
         for group in tables.filter_map(group) {
             socket.add_membership(group)?;
@@ -83,23 +82,23 @@ impl Notices {
         })
     }
 
-    /// How many notices came from others than the kernel, since this was asked last.
+    /// Counts the notices from senders other than the kernel since the last call.
     pub(super) fn strangers(&self) -> Option<u64> {
         Some(self.strangers.swap(0, Ordering::Relaxed)).filter(|count| *count > 0)
     }
 
-    /// The same, whose sockets keep the attributes that the model has no field for. Only those tell UDP from TCP.
+    /// Keeps attributes without a field in the model; only they distinguish UDP from TCP.
     #[must_use]
     pub fn keeping_attributes(mut self) -> Self {
         self.scratch = self.scratch.keeping_attributes(true);
         self
     }
 
-    /// Lends every socket that was destroyed, as its end left it.
+    /// Lends every destroyed socket in its last state.
     ///
     /// # Errors
     ///
-    /// When nothing more can be heard.
+    /// When no more notices can be received.
     pub fn drain(&mut self, mut take: impl FnMut(&Socket)) -> io::Result<Heard> {
         let mut heard = Heard::Nothing;
         loop {
@@ -115,7 +114,7 @@ impl Notices {
             if heard == Heard::Nothing {
                 heard = Heard::Ends;
             }
-            // A message that cannot be read is no more than a reason to look again.
+            // A malformed message only causes another round.
             for message in Messages::new(&self.buffer).flatten() {
                 if let Body::Socket(payload) = message.body
                     && wire::decode(Protocol::Tcp, payload, &mut self.scratch).is_ok()

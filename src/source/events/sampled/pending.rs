@@ -1,4 +1,4 @@
-//! Events that were found and are to be told.
+//! Events found, and not lent yet.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::model::{Event, Protocol, Socket, Spent, State, Syn, steps};
 
-/// Events in their order.
+/// Events in order.
 #[derive(Debug, Default)]
 pub(super) struct PendingEvents {
     events: VecDeque<Event>,
@@ -14,19 +14,19 @@ pub(super) struct PendingEvents {
 }
 
 impl PendingEvents {
-    /// The number of another connection.
+    /// The number of a new connection.
     pub(super) const fn number(&mut self) -> u64 {
         self.connections += 1;
         self.connections
     }
 
-    /// A socket arrived in its state, nobody saw from where.
+    /// Adds a socket in its state, from an unknown one.
     pub(super) fn arrived(&mut self, socket: &Socket, connection: u64) {
         self.push(None, socket.clone(), connection);
     }
 
-    /// A socket is there that was not: gives its connection a number. A listener and a connection that
-    /// just begins can come from nowhere but CLOSED.
+    /// Adds a new socket, and returns the number of its connection. Listeners and connections in `SYN_SENT` can only
+    /// come from CLOSED.
     pub(super) fn appeared(&mut self, socket: &Socket) -> u64 {
         let connection = self.number();
         let begins = matches!(socket.state, State::Listen | State::SynSent);
@@ -35,7 +35,7 @@ impl PendingEvents {
         connection
     }
 
-    /// A socket was in a state and is in another now: what it must have passed on its way.
+    /// Adds the transitions from an earlier state to the current one that must have happened.
     pub(super) fn moved(&mut self, from: State, socket: &Socket, connection: u64) {
         for (old_state, to) in steps(from, socket.state) {
             let mut passed = socket.clone();
@@ -45,7 +45,7 @@ impl PendingEvents {
     }
 
     fn push(&mut self, old_state: Option<State>, socket: Socket, connection: u64) {
-        // Until there is an answer, a timer waits for it.
+        // Until the peer answers, a timer runs.
         let is_sent = socket.timer.is_some() || socket.protocol != Protocol::Tcp;
         self.events.push_back(Event {
             time: Timestamp::UNIX_EPOCH,
@@ -66,7 +66,7 @@ impl PendingEvents {
         self.events.len()
     }
 
-    /// Takes back all but the first events, of a namespace.
+    /// Removes the events of a namespace after the first `len`.
     pub(super) fn take_back(&mut self, len: usize, netns: Option<u32>) {
         let mut place = 0;
         self.events.retain(|event| {
@@ -75,7 +75,7 @@ impl PendingEvents {
         });
     }
 
-    /// Gives all but the first events their time.
+    /// Sets the time of all events after the first `len`.
     pub(super) fn stamp(&mut self, len: usize, time: Timestamp) {
         for event in self.events.range_mut(len..) {
             event.time = time;

@@ -1,4 +1,4 @@
-//! One table that is looked at again and again.
+//! A table that is polled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -13,12 +13,12 @@ use crate::model::{Socket, Source as Kind, State, StateSet, Table, Warning};
 use crate::source::events::Watched;
 use crate::source::{Outcome, Request, Source};
 
-/// A table, what is asked about it, and what is known of it in each network namespace.
+/// A table, its request, and its known sockets in each network namespace.
 #[derive(Debug)]
 pub(super) struct SampledTable {
     pub(super) table: Table,
     request: Request,
-    /// By inode number of the namespace; `None` = the own one, unasked.
+    /// By inode number of the namespace; `None` = the own one, not requested.
     parts: BTreeMap<Option<u32>, Part>,
     /// Why it cannot be read.
     gap: Gap,
@@ -28,9 +28,9 @@ pub(super) struct SampledTable {
 #[derive(Debug)]
 struct Part {
     known: Known,
-    /// Who answered last.
+    /// The source of the last round.
     source: Option<Kind>,
-    /// Why a look was not complete, the first time.
+    /// Why a round was incomplete, the first time.
     gap: Gap,
 }
 
@@ -43,7 +43,7 @@ impl Part {
         }
     }
 
-    /// Decides what the look is worth. True if the next one decides about something.
+    /// Ends a round by its outcome. True if the next one decides about something.
     fn conclude(&mut self, outcome: Outcome, before: usize, pending: &mut PendingEvents) -> bool {
         let netns = outcome.netns.as_ref();
         let (inode, name) = (
@@ -53,7 +53,7 @@ impl Part {
         let last = self.source;
         self.source = outcome.source.or(last);
         if last.is_some() && self.source != last {
-            // Two sources do not tell sockets apart by the same marks.
+            // Two sources identify sockets differently.
             pending.take_back(before, inode);
             let table = self.known.table;
             self.known = Known::new(table);
@@ -71,7 +71,7 @@ impl Part {
     }
 }
 
-/// Why events may be missing: told once, whatever comes later.
+/// Why events may be missing: reported once.
 #[derive(Debug, Default)]
 pub(super) struct Gap {
     pending: Option<Warning>,
@@ -79,21 +79,21 @@ pub(super) struct Gap {
 }
 
 impl Gap {
-    /// Notes the first reason.
+    /// Notes a reason, if it is the first.
     pub(super) fn note(&mut self, why: Warning) {
         if !std::mem::replace(&mut self.is_noted, true) {
             self.pending = Some(why);
         }
     }
 
-    /// Takes the reason that was not told yet.
+    /// Takes the reason, if not reported yet.
     pub(super) const fn take(&mut self) -> Option<Warning> {
         self.pending.take()
     }
 }
 
 impl SampledTable {
-    /// Asks for all states but BOUND, which the kernel cannot tell from CLOSED.
+    /// Requests all states but BOUND, which the kernel cannot distinguish from CLOSED.
     pub(super) fn new(watched: Watched) -> Self {
         Self {
             request: Request {
@@ -106,21 +106,21 @@ impl SampledTable {
         }
     }
 
-    /// The kernel tells that a socket of the own namespace was destroyed.
+    /// Handles a notice of a destroyed socket of the own namespace.
     pub(super) fn destroyed(&mut self, socket: &Socket) {
         if let Some(part) = self.parts.get_mut(&None) {
             part.known.destroyed(socket);
         }
     }
 
-    /// Takes the reasons that were not told yet why events may be missing.
+    /// Takes the unreported reasons why events may be missing.
     pub(super) fn gaps(&mut self) -> impl Iterator<Item = Warning> {
         let parts = self.parts.values_mut().map(|part| &mut part.gap);
         parts.chain([&mut self.gap]).filter_map(Gap::take)
     }
 
-    /// Looks at the table once. What else it brings to be known joins `warnings`. True if it found
-    /// anything that is to be told, or that the next look decides.
+    /// Reads the table once. Other warnings join `warnings`. True if it found an event, or something that the next
+    /// round decides.
     pub(super) fn look(
         &mut self,
         source: &mut dyn Source,
@@ -159,14 +159,14 @@ impl SampledTable {
             let part = self.parts.entry(inode).or_insert_with(|| Part::new(table));
             is_open |= part.conclude(outcome, before, pending);
         }
-        // A namespace that is gone has no sockets any more.
+        // A namespace that is gone has no sockets.
         self.parts.retain(|inode, _| listed.contains(inode));
         Ok(is_open || pending.len() > before)
     }
 }
 
-/// A connection asked for by both ends is looked up, and listed among others while it is not there:
-/// the others would seem to come and go.
+/// True if a socket is the connection requested by both ends, if any. Such a connection is looked up, but listed among
+/// others if it does not exist: the others would seem to come and go.
 fn is_wanted(exact: Option<Exact>, socket: &Socket) -> bool {
     exact.is_none_or(|exact| {
         socket.local.is_at(exact.local)

@@ -1,4 +1,4 @@
-//! What is told between looks whose contents the test decides.
+//! Events between rounds whose contents the test decides.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -29,24 +29,24 @@ const TCP: Table = Table {
     family: Family::Inet,
 };
 
-/// What the looks of one table show.
+/// What the rounds of one table see.
 #[derive(Debug, Default)]
 struct Stage {
     sockets: Vec<Socket>,
-    /// Why a look is not complete.
+    /// Why a round is incomplete.
     gap: Option<&'static str>,
     /// The table cannot be read.
     refused: bool,
     warning: Option<Warning>,
     kind: Option<Kind>,
-    /// How long a look takes.
+    /// How long a round takes.
     cost: Duration,
-    /// When looks began.
+    /// When rounds began.
     looks: Vec<Instant>,
     requests: Vec<Request>,
 }
 
-/// A source that shows what stands on the stage.
+/// A source that shows the stage.
 struct Script(Rc<RefCell<Stage>>);
 
 impl Source for Script {
@@ -81,7 +81,7 @@ struct Play {
     wake: (PipeReader, PipeWriter),
 }
 
-/// A step in short: where from, where to, of which connection.
+/// An event in short: from, to, connection.
 type Told = (Option<State>, State, u64);
 
 impl Play {
@@ -111,7 +111,7 @@ impl Play {
         }
     }
 
-    /// What is told when these are there.
+    /// The events when these sockets exist.
     fn events(&mut self, sockets: Vec<Socket>) -> Vec<Event> {
         self.stage.borrow_mut().sockets = sockets;
         let mut events = Vec::new();
@@ -125,7 +125,7 @@ impl Play {
         events
     }
 
-    /// The same, in short.
+    /// The same events in short.
     fn steps(&mut self, sockets: Vec<Socket>) -> Vec<Told> {
         let events = self.events(sockets);
         let short = events.iter();

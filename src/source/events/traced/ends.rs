@@ -1,4 +1,4 @@
-//! Sockets that are gone without a record of their end, as the kernel's lists show.
+//! Finds sockets that are gone without a record of their end, in the kernel's lists.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -8,7 +8,7 @@ use super::super::Watched;
 use crate::model::{Socket, Source as Kind, State, StateSet};
 use crate::source::{Extensions, Request, Source};
 
-/// Leaves out the sockets that are listed, by their cookies; `None` = the kernel does not list all of them in time.
+/// Removes listed sockets, by their cookies; `None` = the kernel did not list all in time.
 pub(super) fn leave_out_listed(
     source: &mut dyn Source,
     tables: &[Watched],
@@ -55,7 +55,7 @@ mod tests {
 
     const TCP: Table = Table::new(Protocol::Tcp, Family::Inet);
 
-    /// Lists sockets with these cookies; `None` = it cannot.
+    /// Lists sockets with these cookies; `None` = it fails.
     struct List(Vec<u64>, Option<Outcome>);
 
     impl Source for List {
@@ -76,7 +76,7 @@ mod tests {
         }
     }
 
-    /// The cookies that are left of 1, 2 and 3; `None` = that cannot be told.
+    /// The cookies left of 1, 2 and 3; `None` = unknown.
     fn left(list: (Vec<u64>, Option<Outcome>), time: Duration) -> Option<Vec<u64>> {
         let mut sockets = HashMap::from([(1, 10), (2, 20), (3, 30)]);
         let tables = [Watched::all(TCP)];
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(left((vec![], whole()), TIME), Some(vec![1, 2, 3]));
         assert_eq!(left((vec![2, 9], whole()), TIME), Some(vec![1, 3]));
         assert_eq!(left((vec![3, 2, 1], whole()), TIME), Some(vec![]));
-        // BOUND was not asked for.
+        // BOUND was not requested.
         let outcome = Outcome {
             unlisted: StateSet::EMPTY.with(State::Bound),
             ..Outcome::complete(Kind::Netlink)
@@ -121,7 +121,7 @@ mod tests {
         for outcome in [None, Some(cut), Some(unlisted), Some(files)] {
             assert_eq!(left((vec![], outcome.clone()), TIME), None, "{outcome:?}");
         }
-        // It came too late.
+        // Too late.
         assert_eq!(left((vec![], Some(whole)), Duration::ZERO), None);
     }
 }

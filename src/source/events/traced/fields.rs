@@ -1,4 +1,4 @@
-//! What the program reads: fields of the kernel's structures, and their places in a record.
+//! Fields of the kernel's structures that the programs read, and their offsets in a record.
 
 use std::mem::offset_of;
 
@@ -7,11 +7,11 @@ use crate::bpf::Size::{self, Eight, Four, One, Two};
 use crate::bpf::TypeKind;
 use crate::source::checks::COMMON;
 
-/// The type that describes the arguments of the tracepoint: socket, old state, new state.
+/// The type of the tracepoint's arguments: socket, old state, new state.
 pub(super) const TRACEPOINT: &str = "btf_trace_inet_sock_set_state";
-/// The functions that make the small structure of a socket, and that deal with its segments.
+/// The functions that make the small structure of a closed socket and handle its segments.
 pub(super) const REST: [&str; 2] = ["inet_twsk_alloc", "tcp_timewait_state_process"];
-/// The types that the programs must know.
+/// The types and functions that the programs use.
 pub(super) const WANTED: [(TypeKind, &str); 17] = [
     (TypeKind::Typedef, TRACEPOINT),
     (TypeKind::Function, REST[0]),
@@ -32,10 +32,10 @@ pub(super) const WANTED: [(TypeKind, &str); 17] = [
     (TypeKind::Struct, "cred"),
 ];
 
-/// A field of a structure, and its place in a record.
+/// Size, path in a structure, and offset in a record.
 pub(super) type Field = (Size, &'static str, usize);
 
-/// Of the structure that `struct sock` begins with.
+/// Fields of the structure at the start of `struct sock`.
 pub(super) const OF_COMMON: [Field; 5] = [
     (Two, "skc_family", offset_of!(StepRecord, family)),
     (Two, "skc_num", offset_of!(StepRecord, port)),
@@ -43,7 +43,7 @@ pub(super) const OF_COMMON: [Field; 5] = [
     (Four, "skc_bound_dev_if", offset_of!(StepRecord, interface)),
     (Eight, "skc_flags", offset_of!(StepRecord, flags)),
 ];
-/// Of `struct sock`.
+/// Fields of `struct sock`.
 pub(super) const OF_SOCKET: [Field; 5] = [
     (Two, "sk_protocol", offset_of!(StepRecord, protocol)),
     (Four, "sk_mark", offset_of!(StepRecord, mark)),
@@ -51,7 +51,7 @@ pub(super) const OF_SOCKET: [Field; 5] = [
     (Four, "sk_err", offset_of!(StepRecord, error)),
     (One, "sk_shutdown", offset_of!(StepRecord, shutdown)),
 ];
-/// Of `struct tcp_sock`.
+/// Fields of `struct tcp_sock`.
 pub(super) const OF_TCP: [Field; 8] = [
     (Two, LAST_PORT, offset_of!(StepRecord, last_port)),
     (Four, "srtt_us", offset_of!(StepRecord, srtt)),
@@ -62,21 +62,21 @@ pub(super) const OF_TCP: [Field; 8] = [
     (Eight, "bytes_retrans", offset_of!(StepRecord, resent)),
     (Eight, "bytes_received", offset_of!(StepRecord, received)),
 ];
-/// 1 where a task holds the socket.
+/// 1 if a task holds the socket.
 pub(super) const HELD: [&str; 2] = ["sock", "sk_lock.owned"];
-/// Bits of that.
+/// Bit fields of `struct tcp_sock`.
 pub(super) const BITS_OF_TCP: [(&str, usize); 2] = [
     ("fastopen_connect", offset_of!(StepRecord, fast_open)),
     ("repair", offset_of!(StepRecord, repair)),
 ];
 pub(super) const LAST_PORT: &str = "inet_conn.icsk_inet.inet_sport";
-/// Where the addresses of both ends stand.
+/// Offsets of both addresses in a record.
 pub(super) const ADDRESS_PLACES: [usize; 2] = [
     offset_of!(StepRecord, address),
     offset_of!(StepRecord, peer_address),
 ];
 
-/// From the first thread of a process to its cgroup.
+/// The path from the first thread of a process to the id of its cgroup.
 pub(super) const TASK_CGROUP: [[&str; 2]; 4] = [
     ["task_struct", "cgroups"],
     ["css_set", "dfl_cgrp"],
@@ -84,9 +84,9 @@ pub(super) const TASK_CGROUP: [[&str; 2]; 4] = [
     ["kernfs_node", "id"],
 ];
 
-/// From a socket to its network namespace,
+/// The path from a socket to its network namespace.
 pub(super) const NETWORK: [[&str; 2]; 2] = [[COMMON, "skc_net.net"], ["net", "ns.inum"]];
-/// and to its inode. Where there is no file, each address on the way is 0, and so is what is read from there.
+/// The path from a socket to its inode. Without a file, each pointer on the path is 0, and so is the result.
 pub(super) const INODE: [[&str; 2]; 4] = [
     ["sock", "sk_socket"],
     ["socket", "file"],

@@ -1,4 +1,4 @@
-//! What is left of sockets that were closed in `FIN_WAIT_2`, until it goes to `TIME_WAIT` or is gone.
+//! Structures left of sockets closed in `FIN_WAIT_2`, until they enter `TIME_WAIT` or are gone.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -8,23 +8,23 @@ use super::queue::Queue;
 use super::rests::RestRecord;
 use crate::model::{Event, Owner, Socket, Spent, State, Syn};
 
-/// `TCP_FIN_TIMEOUT_MAX` (`include/net/tcp.h`), and a second: after that it is gone, without a step.
+/// `TCP_FIN_TIMEOUT_MAX` (`include/net/tcp.h`) plus a second: after that the structure is gone, without a transition.
 const LIFE_NS: u64 = 121_000_000_000;
 
-/// Small structures in the kernel.
+/// The small structures in the kernel.
 #[derive(Debug, Default)]
 pub(super) struct Rests {
-    /// Their addresses by that of their sockets, until the record of the socket's step comes.
+    /// Their addresses by that of their sockets, until the record of the socket's transition comes.
     made: HashMap<u64, u64>,
     /// By address.
     left: HashMap<u64, Left>,
-    /// When each came, and its address.
+    /// Times and addresses, in order of time.
     came: VecDeque<(u64, u64)>,
-    /// Those that were there before, by cookie.
+    /// Those that existed before the watch, by cookie.
     found: HashMap<u64, Socket>,
 }
 
-/// The last step of a socket.
+/// The last transition of a socket.
 #[derive(Debug)]
 pub(super) struct Left {
     pub(super) event: Event,
@@ -32,7 +32,7 @@ pub(super) struct Left {
     pub(super) came_ns: u64,
 }
 
-/// When a life and its state began, as far as that was recorded, in nanoseconds.
+/// When a life and its state began, in nanoseconds, if recorded.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Span {
     pub(super) life: Option<u64>,
@@ -50,14 +50,14 @@ impl Span {
 }
 
 impl Rests {
-    /// Adds one that was there before.
+    /// Adds one that existed before the watch.
     pub(super) fn add_found(&mut self, socket: &Socket) {
         if let (State::FinWait2, None, Some(cookie)) = (socket.state, socket.inode, socket.cookie) {
             self.found.insert(cookie, socket.clone());
         }
     }
 
-    /// Takes the address of what is left of a socket.
+    /// Takes the address of the structure left of a socket.
     pub(super) fn take_place(&mut self, socket: u64) -> Option<u64> {
         self.made.remove(&socket)
     }
@@ -70,7 +70,7 @@ impl Rests {
         }
     }
 
-    /// Forgets those that are gone by now.
+    /// Removes those that are gone by now.
     fn expire(&mut self, now_ns: u64, queue: &mut Queue) {
         while let Some((came_ns, place)) = self.came.front().copied()
             && came_ns.saturating_add(LIFE_NS) < now_ns
@@ -87,8 +87,8 @@ impl Rests {
         }
     }
 
-    /// Follows what becomes of one; gives its step to `TIME_WAIT`. One that was there before is the next
-    /// connection.
+    /// Handles a record of one; returns its transition to `TIME_WAIT`. One that existed before the watch gets a new
+    /// connection number.
     pub(super) fn follow(
         &mut self,
         rest: RestRecord,

@@ -1,4 +1,4 @@
-//! Whose the listeners are: what one of them accepts belongs to its holders, until a program uses it.
+//! The owners of listeners: an accepted connection belongs to them until a program uses it.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -6,15 +6,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::{Owner, Socket, State};
 
-/// Where a listener is: its network namespace, address and port.
+/// Network namespace, address and port of a listener.
 pub(super) type Local = (u32, IpAddr, u16);
 
-/// Listeners by that, then by inode.
+/// Listeners by local end, then by inode.
 #[derive(Debug, Default)]
 pub(super) struct Listeners(HashMap<Local, BTreeMap<u64, Owner>>);
 
 impl Listeners {
-    /// Adds one that was there before.
+    /// Adds one that existed before the watch.
     pub(super) fn add_held(&mut self, socket: &Socket) {
         let port = socket.local.port.and_then(|port| u16::try_from(port).ok());
         if let (State::Listen, Some(ip), Some(port), Some(inode)) =
@@ -41,8 +41,8 @@ impl Listeners {
         }
     }
 
-    /// Whose a connection with this end is: where several could have made it, only what is the same for
-    /// all of them is known.
+    /// The owner of a connection with this local end: if several listeners could have accepted it, only if they have
+    /// the same owner.
     pub(super) fn owner_at(&self, (netns, ip, port): Local) -> Owner {
         let any: IpAddr = match ip {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),

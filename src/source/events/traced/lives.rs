@@ -1,4 +1,4 @@
-//! Records to events: which connection, whose, and where it is now.
+//! Turns records into events: assigns them to connections and owners.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -19,16 +19,16 @@ use crate::source::{Request, Source};
 /// Sockets from their first record to their end.
 #[derive(Debug, Default)]
 pub(super) struct Lives {
-    /// By the address of the kernel's structure. One whose end was not recorded is replaced by the next
-    /// one at its place.
+    /// By the address of the kernel's structure. If the end of one was not recorded, the next one at that address
+    /// replaces it.
     living: HashMap<u64, Life>,
     listeners: Listeners,
     rests: Rests,
     connections: u64,
-    /// True if events say in which namespace they are.
+    /// True if events name their namespace.
     tells_netns: bool,
     whole: Whole,
-    /// Steps of TCP sockets that had no record, as the next one shows, or the end of the socket.
+    /// Transitions of TCP sockets without a record, as the next record shows, or the end of the socket.
     pub(super) missing: u64,
 }
 
@@ -37,28 +37,28 @@ pub(super) struct Lives {
 struct Life {
     connection: u64,
     state: State,
-    /// Port 0 = not known yet.
+    /// Port 0 = unknown.
     local: (IpAddr, u16),
     peer: (IpAddr, u16),
-    /// The port of what the socket was used for before; 0 = it is not left in records.
+    /// The port of the socket's previous use; 0 = none, or no longer in records.
     port_before: u16,
     owner: Owner,
-    /// The place of an event in the queue that the next record completes.
+    /// The position in the queue of an event that the next record completes.
     lacking: Option<usize>,
     span: Span,
-    /// True if each of its steps has a record, or is missing.
+    /// True if each of its transitions has a record or is missing.
     is_whole: bool,
-    /// 0 = not known.
+    /// 0 = unknown.
     cookie: u64,
-    /// The same.
+    /// 0 = unknown.
     inode: u64,
 }
 
-/// What the kernel's lists know a socket by: its cookie or its inode.
+/// Identifies a socket in the kernel's lists: cookie or inode.
 type Name = [Option<u64>; 2];
 
 impl Lives {
-    /// Of the sockets that are there, only listeners are known, and what is left of those in `FIN_WAIT_2`.
+    /// Of existing sockets, only listeners and structures left in `FIN_WAIT_2` are known.
     pub(super) fn new(watched: &[Watched], scope: Scope, source: &mut dyn Source) -> Self {
         let mut lives = Self {
             tells_netns: scope != Scope::Own,
@@ -68,7 +68,7 @@ impl Lives {
         let states = StateSet::EMPTY.with(State::Listen).with(State::FinWait2);
         let request = Request::plain(states);
         for watched in watched {
-            // What cannot be asked for is not known.
+            // If it fails, these are unknown.
             let _ = source.visit(watched.table, &request, &mut |socket: &Socket| {
                 lives.listeners.add_held(socket);
                 lives.rests.add_found(socket);
@@ -78,7 +78,7 @@ impl Lives {
         lives
     }
 
-    /// Adds the event of a record, if it makes one, and completes the one before it.
+    /// Adds the event of a record, if any, and completes the event before it.
     pub(super) fn follow(
         &mut self,
         record: &StepRecord,
@@ -101,7 +101,7 @@ impl Lives {
             self.missing += u64::from(is_whole);
         }
         let netns = Some(record.netns).filter(|_| self.tells_netns);
-        // One that listens without a port of its own gets it after the record.
+        // An unbound listener gets its port after the record.
         let listened_at = (netns.unwrap_or_default(), life.local.0, life.local.1);
         life.learn(record, command, netns, &self.listeners);
         let new = record.new_state();
@@ -140,7 +140,7 @@ impl Lives {
         }
     }
 
-    /// Follows what is left of a socket.
+    /// Handles a record of a structure left of a socket.
     pub(super) fn follow_rest(&mut self, rest: RestRecord, clock: RecordClock, queue: &mut Queue) {
         let time = clock.time_of(rest.time_ns);
         if let Some(event) = self.rests.follow(rest, time, &mut self.connections) {
@@ -150,7 +150,7 @@ impl Lives {
         }
     }
 
-    /// Begins a life with a record that does not go on with one.
+    /// Begins a life, unless the record continues one.
     fn begin(&mut self, record: &StepRecord, queue: &mut Queue) {
         let [old, _] = record.kernel_states();
         let begins = old == State::Closed || record.is_accepted();
@@ -188,7 +188,7 @@ impl Lives {
         }
     }
 
-    /// The sockets that wait for a port of their own, by what they are listed with.
+    /// The sockets that lack a local port, by their names in lists.
     pub(super) fn without_port(&self) -> HashMap<Name, u64> {
         let lacking = self.living.iter();
         let lacking = lacking.filter(|(_, life)| life.local.1 == 0 && life.lacking.is_some());
@@ -199,7 +199,7 @@ impl Lives {
         named.collect()
     }
 
-    /// Takes the port of a socket that waits for it from its entry in a list.
+    /// Completes a socket that lacks a port from its entry in a list.
     pub(super) fn complete(
         &mut self,
         lacking: &HashMap<Name, u64>,
@@ -227,7 +227,7 @@ impl Lives {
         }
     }
 
-    /// The cookies of the TCP sockets that are open as far as their records tell, with their addresses.
+    /// The cookies of the TCP sockets that are open by their records, with their addresses.
     pub(super) fn open(&self) -> HashMap<u64, u64> {
         let lives = self.living.iter();
         let whole = lives.filter(|(_, life)| life.is_whole && life.cookie != 0);
@@ -241,8 +241,8 @@ impl Lives {
 }
 
 impl Life {
-    /// Is a record of the same place in the kernel's memory one of this life? Where records were lost it may
-    /// be of another that got the place. The last one of a life may have no port any more.
+    /// True if a record with the same address is of this life. If records were lost, another socket may have reused the
+    /// address. The last record of a life may lack the port.
     fn goes_on(&self, record: &StepRecord) -> bool {
         let (known, port) = (self.local.1, record.local().1);
         if known == 0 || port == 0 {
@@ -252,7 +252,7 @@ impl Life {
         known == port && (is_listener || self.peer.1 == 0 || self.peer.1 == record.peer().1)
     }
 
-    /// Takes from a record what it tells of the socket.
+    /// Updates the socket from a record.
     fn learn(
         &mut self,
         record: &StepRecord,
@@ -275,7 +275,7 @@ impl Life {
             self.owner = listeners.owner_at((netns.unwrap_or_default(), ip, port));
         }
         let cgroup_id = Some(record.task_cgroup).filter(|id| *id != 0);
-        // Another name is that of another program that it runs.
+        // Another name means that the process runs another program.
         let name = record.process_name();
         let is_known = |known: &Process| {
             known.pid == record.process
@@ -288,14 +288,14 @@ impl Life {
         if let Some(process) = record.user(command) {
             self.owner.process = Some(Arc::new(process));
             self.owner.cgroup_id = cgroup_id;
-            // Another inode is that of the listener, whose holders it belongs to no longer.
+            // A different inode is the listener's, whose holders no longer own it.
             self.owner.inode = self.owner.inode.filter(|inode| *inode == record.inode);
         }
     }
 
-    /// True if this record does not tell all of its event. That of a connection that is being opened comes before
-    /// the SYN and may come before the choice of the port, that of a listener that was not bound does, too; that of
-    /// one that is being accepted comes before it has its peer (up to Linux 6.12) and its cookie.
+    /// True if this record lacks a part of its event. The record of an active open comes before the SYN, and perhaps
+    /// before the choice of a port, as that of an unbound listener does. The record of an accepted connection comes
+    /// before its peer (up to Linux 6.12) and its cookie are set.
     fn lacks(&self, record: &StepRecord) -> bool {
         let is_unbound = self.state == State::Listen && self.local.1 == 0;
         self.state == State::SynSent || is_unbound || record.is_accepted()
@@ -307,11 +307,11 @@ impl Life {
         set(&mut socket.peer, self.peer);
         let is_known = |end: &Endpoint| end.port.is_some();
         if table.protocol == Protocol::Mptcp && !is_known(&socket.local) {
-            // Its first subflow has them, until that is connected.
+            // The first subflow has them, until it is connected.
             (socket.local.ip, socket.peer.ip) = (None, None);
         }
         socket.state = state;
-        // Until then it is that of the listener.
+        // Until it is accepted, the cookie is the listener's.
         let has_cookie = record.cookie != 0 && !record.is_accepted();
         socket.cookie = Some(record.cookie).filter(|_| has_cookie);
         socket.inode = Some(record.inode).filter(|inode| *inode != 0);

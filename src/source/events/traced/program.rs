@@ -1,7 +1,7 @@
-//! The program at the tracepoint `inet_sock_set_state`: what it lets pass, and how it fills a record.
+//! The program at the tracepoint `inet_sock_set_state`: filters transitions and fills records.
 //!
-//! Everything is read from the socket and the task by their addresses and the kernel's description of its
-//! types. Records of network namespaces that are not watched do not leave the kernel.
+//! It reads everything from the socket and the task, by the kernel's BTF. Records of network namespaces that are not
+//! watched do not leave the kernel.
 
 use std::mem::offset_of;
 
@@ -46,7 +46,7 @@ pub(super) fn program(
 }
 
 impl Writer<'_> {
-    /// Makes room for a record, with a command line where a task holds the socket.
+    /// Reserves a record, with room for a command line if a task holds the socket.
     fn reserve_by_holder(&mut self) {
         let reserve = self.code.label();
         self.code.set(R::R2, length(size_of::<StepRecord>()));
@@ -59,7 +59,7 @@ impl Writer<'_> {
         self.write(One, offset_of!(StepRecord, is_held), IS_HELD);
     }
 
-    /// When, which socket, from where and whereto.
+    /// Writes time, socket, old and new state, and cookie.
     fn write_step(&mut self) -> Result<(), Malformed> {
         self.write_time(offset_of!(StepRecord, time_ns));
         self.write(Eight, offset_of!(StepRecord, socket), SOCKET);
@@ -109,7 +109,7 @@ impl Writer<'_> {
         self.write_numbers()
     }
 
-    /// What TCP has counted; 0 of another protocol.
+    /// Writes the counters of TCP; 0 for other protocols.
     fn write_numbers(&mut self) -> Result<(), Malformed> {
         let (none, done) = (self.code.label(), self.code.label());
         self.code.copy(R::R1, SOCKET);
@@ -127,14 +127,14 @@ impl Writer<'_> {
         let bits = BITS_OF_TCP.map(|(_, place)| (Two, place));
         let of_tcp = OF_TCP.map(|(size, _, place)| (size, place));
         for (size, place) in of_tcp.into_iter().chain(bits) {
-            // This register is 0 here.
+            // R0 is 0 here.
             self.write(size, place, R::R0);
         }
         self.code.place(done);
         Ok(())
     }
 
-    /// The task that runs, and its command line where it holds the socket.
+    /// Writes the current task, and its command line if it holds the socket.
     fn write_task(&mut self, pids: Option<Namespace>) -> Result<(), Malformed> {
         self.write_pids(pids);
         self.code.copy(R::R1, RECORD);
@@ -149,7 +149,7 @@ impl Writer<'_> {
         self.code.copy(TASK, R::R0);
         self.read_of_task(Four, R::R1, TASK, ["task_struct", "flags"])?;
         self.write(Four, offset_of!(StepRecord, task_flags), R::R1);
-        // Both halves of the name of the process.
+        // The process name, in two halves.
         for half in [0, 8] {
             self.read_of_task(Eight, R::R1, TASK, ["task_struct", "group_leader"])?;
             let name = self.btf.offset("task_struct", "comm", ValueKind::Other)?;
@@ -168,7 +168,7 @@ impl Writer<'_> {
         self.write_command()
     }
 
-    /// Process and thread as our pid namespace numbers them; 0 in another one.
+    /// Writes process and thread ids as our PID namespace numbers them; 0 in another one.
     fn write_pids(&mut self, pids: Option<Namespace>) {
         let (thread, process) = (
             offset_of!(StepRecord, thread),

@@ -1,5 +1,5 @@
-//! Events in the order of their records. One that lacks what only the next record of its socket tells
-//! waits for that, and all behind it wait, too.
+//! Events in the order of their records. An event that needs the next record of its socket waits for it, and all events
+//! after it wait, too.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -9,24 +9,24 @@ use jiff::Timestamp;
 use super::super::EventVisitor;
 use crate::model::{Ending, Event, Owner, Protocol, Socket, Syn};
 
-/// More events than this wait for none. With the next they fill a buffer that grows by doubling.
+/// Limit of waiting events. One more fills a buffer that grows by doubling.
 const MOST: usize = 2_047;
 
-/// Events to be told.
+/// Events to be reported.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     events: VecDeque<Waiting>,
     told: usize,
-    /// Connections that are over, as far as their events were told.
+    /// Ended connections whose events were all reported.
     ended: Vec<u64>,
 }
 
 #[derive(Debug)]
 struct Waiting {
     event: Event,
-    /// True if a port, a peer or the cookie is missing.
+    /// True if a port, the peer or the cookie is missing.
     is_lacking: bool,
-    /// Connections that are over with it.
+    /// Connections that end with it.
     ended: Vec<u64>,
 }
 
@@ -35,7 +35,7 @@ impl Queue {
         self.events.is_empty()
     }
 
-    /// Adds an event, which may lack what a later record tells; gives its place.
+    /// Adds an event, which a later record may complete; returns its position.
     pub(super) fn push(&mut self, event: Event, is_lacking: bool) -> usize {
         self.events.push_back(Waiting {
             event,
@@ -45,7 +45,7 @@ impl Queue {
         self.told + self.events.len() - 1
     }
 
-    /// Nothing more is added of a connection that is not CLOSED.
+    /// Ends a connection that has no further events without being CLOSED.
     pub(super) fn end(&mut self, connection: u64) {
         let last = self.events.back_mut();
         let ended = last.map_or(&mut self.ended, |last| &mut last.ended);
@@ -56,7 +56,7 @@ impl Queue {
         std::mem::take(&mut self.ended)
     }
 
-    /// Completes the event at a place, if it was not told yet.
+    /// Completes the event at a position, if not reported yet.
     pub(super) fn complete(&mut self, place: usize, later: &Event) {
         let place = place.checked_sub(self.told);
         if let Some(waiting) = place.and_then(|place| self.events.get_mut(place)) {
@@ -74,7 +74,7 @@ impl Queue {
         }
     }
 
-    /// True if an event of TCP that waits since then or longer lacks a port of its own.
+    /// True if a TCP event that waits since `since` or longer lacks its local port.
     pub(super) fn lacks_port(&self, since: Timestamp) -> bool {
         let waiting = self.events.iter();
         let mut due = waiting.take_while(|waiting| waiting.event.time <= since);
@@ -88,19 +88,19 @@ impl Queue {
         )
     }
 
-    /// Gives the event at a place what a list tells, its own end and its cookie, if it was not told yet. It waits for
+    /// Completes the event at a position from a list with local end and cookie, if not reported yet. It still waits for
     /// the rest.
     pub(super) fn complete_from_list(&mut self, place: usize, listed: &Socket) {
         let place = place.checked_sub(self.told);
         if let Some(waiting) = place.and_then(|place| self.events.get_mut(place)) {
             let socket = &mut waiting.event.socket;
             socket.local.clone_from(&listed.local);
-            // Before 5.12 a program cannot have the kernel make one.
+            // Before 5.12 a program cannot have the kernel assign a cookie.
             socket.cookie = socket.cookie.or(listed.cookie);
         }
     }
 
-    /// Tells what can be told, and what has waited since then or longer.
+    /// Reports the events that are complete, or have waited since `waited` or longer.
     pub(super) fn tell(
         &mut self,
         waited: Option<Timestamp>,

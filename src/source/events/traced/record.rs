@@ -1,4 +1,4 @@
-//! One step of one socket, as the program in the kernel writes it.
+//! The record of a transition, as the BPF program writes it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,12 +6,12 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::model::{Ending, Family, Process, Protocol, State, Syn, Table, Task, Traffic};
 
-/// Bytes of a command line at most.
+/// Limit of bytes of a command line.
 pub(super) const COMMAND: usize = 256;
 
-/// `SOCK_DEAD` (`enum sock_flags`, `include/net/sock.h`): no program has it any more.
+/// `SOCK_DEAD` (`enum sock_flags`, `include/net/sock.h`): no program holds it any more.
 const DEAD: u64 = 1 << 0;
-/// `SOCK_DONE`: the peer's FIN came.
+/// `SOCK_DONE`: the peer's FIN was received.
 const DONE: u64 = 1 << 1;
 /// `PF_KTHREAD` (`include/linux/sched.h`).
 const KERNEL_THREAD: u32 = 0x0020_0000;
@@ -25,13 +25,13 @@ const ETIMEDOUT: u32 = 110;
 const ECONNREFUSED: u32 = 111;
 const EHOSTUNREACH: u32 = 113;
 
-/// A record. Behind it stands a command line of at most [`COMMAND`] bytes, if a task held the socket.
+/// A record. If a task held the socket, a command line of at most [`COMMAND`] bytes follows.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub(super) struct StepRecord {
     /// `CLOCK_MONOTONIC`, in nanoseconds.
     pub(super) time_ns: u64,
-    /// The address of the kernel's structure: it tells sockets apart while they live.
+    /// The address of the kernel's structure, which identifies a socket during its life.
     pub(super) socket: u64,
     /// 0 = none yet.
     pub(super) cookie: u64,
@@ -39,13 +39,13 @@ pub(super) struct StepRecord {
     pub(super) inode: u64,
     /// 0 = unknown.
     pub(super) cgroup: u64,
-    /// That of the process that runs; 0 = unknown.
+    /// The cgroup of the current process; 0 = unknown.
     pub(super) task_cgroup: u64,
     pub(super) flags: u64,
     pub(super) sent: u64,
-    /// Of what was sent, what was sent again.
+    /// Retransmitted bytes, included in those sent.
     pub(super) resent: u64,
-    /// With one more for the FIN.
+    /// Includes one for the FIN.
     pub(super) received: u64,
     pub(super) old_state: u32,
     pub(super) new_state: u32,
@@ -54,11 +54,11 @@ pub(super) struct StepRecord {
     /// 0 = bound to none.
     pub(super) interface: u32,
     pub(super) error: u32,
-    /// 1 if a task holds the lock of the socket, in a system call: then it is the one that runs.
+    /// 1 if the current task holds the socket's lock, in a system call.
     pub(super) is_held: u8,
-    /// Other than 0 if the program has closed it, or shut it down while it was connected.
+    /// Not 0 if the program has closed it, or shut it down while connected.
     pub(super) shutdown: u8,
-    /// 1 if the SYN waits for data where it can (`TCP_FASTOPEN_CONNECT`); other bits have no meaning.
+    /// 1 if the SYN may wait for data (`TCP_FASTOPEN_CONNECT`); other bits have no meaning.
     pub(super) fast_open: u16,
     pub(super) process: u32,
     pub(super) thread: u32,
@@ -68,41 +68,41 @@ pub(super) struct StepRecord {
     /// In eighths of a microsecond.
     pub(super) srtt: u32,
     pub(super) retransmits: u32,
-    /// `comm` of the process,
+    /// `comm` of the process.
     pub(super) name: [u8; 16],
-    /// and of the thread.
+    /// `comm` of the thread.
     pub(super) thread_name: [u8; 16],
-    /// IPv4 has the first four bytes.
+    /// IPv4 uses the first four bytes.
     pub(super) address: [u8; 16],
     pub(super) peer_address: [u8; 16],
     pub(super) protocol: u16,
     pub(super) family: u16,
-    /// 0 = not chosen yet, or no more.
+    /// 0 = not chosen yet, or released.
     pub(super) port: u16,
-    /// In the order of the network.
+    /// In network order.
     pub(super) peer_port: [u8; 2],
-    /// The same as the port, and still there when the socket is closed and, until it has a port again, used for
-    /// another connection. In the order of the network.
+    /// The local port in network order. Unlike `port` it remains when the socket is closed, and until the next use
+    /// chooses a port.
     pub(super) last_port: [u8; 2],
     /// 1 if a program saves or restores the connection (`TCP_REPAIR`); other bits have no meaning.
     pub(super) repair: u16,
-    /// Segments sent,
+    /// Segments sent.
     pub(super) segments: u32,
-    /// and received.
+    /// Segments received.
     pub(super) answers: u32,
     /// Inode number of the network namespace.
     pub(super) netns: u32,
 }
 
 impl StepRecord {
-    /// The record and the command line in these bytes; `None` = they are too few.
+    /// Reads a record and its command line; `None` = too few bytes.
     pub(super) fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let (record, rest) = Self::read_from_prefix(bytes).ok()?;
         let length = usize::try_from(record.command_length).ok()?;
         Some((record, rest.get(..length).unwrap_or_default()))
     }
 
-    /// The table that the socket is in; `None` = one that is not watched.
+    /// The table of the socket; `None` = not watched.
     pub(super) const fn table(&self) -> Option<Table> {
         let protocol = match self.protocol {
             6 => Protocol::Tcp,
@@ -117,7 +117,7 @@ impl StepRecord {
         Some(Table { protocol, family })
     }
 
-    /// Its own end; port 0 = not known.
+    /// The local end; port 0 = unknown.
     pub(super) fn local(&self) -> (IpAddr, u16) {
         let [_, new] = self.kernel_states();
         let port = match self.port {
@@ -127,7 +127,7 @@ impl StepRecord {
         (self.ip(self.address), port)
     }
 
-    /// The other end. A listener keeps the addresses of a peer it had before: it has none.
+    /// The peer. A listener has none; the addresses of an earlier peer are ignored.
     pub(super) fn peer(&self) -> (IpAddr, u16) {
         if self.is_listeners() {
             return (self.ip([0; 16]), 0);
@@ -146,27 +146,26 @@ impl StepRecord {
         }
     }
 
-    /// True if the socket listens or did.
+    /// True if the socket is or was a listener.
     fn is_listeners(&self) -> bool {
         let states = self.kernel_states();
         matches!(states, [_, State::Listen] | [State::Listen, State::Closed])
     }
 
-    /// True if a listener makes the socket. MPTCP has no step to `SYN_RCVD`.
+    /// True if a listener made the socket. MPTCP has no transition to `SYN_RCVD`.
     pub(super) fn is_accepted(&self) -> bool {
         let [old, _] = self.kernel_states();
         old == State::Listen && !self.is_listeners()
     }
 
-    /// The state that the socket left and the one it is in.
+    /// The old and the new state.
     pub(super) fn kernel_states(&self) -> [State; 2] {
         [self.old_state, self.new_state]
             .map(|code| State::from_mptcp(u8::try_from(code).unwrap_or(u8::MAX)))
     }
 
-    /// Where the connection is now; `None` = where it was. The kernel reports the end of a socket where
-    /// it keeps no more than a small structure of it: in `TIME_WAIT`, or in `FIN_WAIT_2` where the program
-    /// has closed it.
+    /// The state of the connection now; `None` = unchanged. The kernel reports the end of a socket when it keeps only
+    /// a small structure of it: in `TIME_WAIT`, or in `FIN_WAIT_2` if the program has closed it.
     pub(super) fn new_state(&self) -> Option<State> {
         let [old, new] = self.kernel_states();
         let is_small =
@@ -180,8 +179,7 @@ impl StepRecord {
         }
     }
 
-    /// How a connection ended that did not end by the handshake of the close; `None` = it did, or nobody
-    /// can tell.
+    /// How a connection ended, if not by the handshake of the close; `None` = by that, or unknown.
     pub(super) fn ending(&self) -> Option<Ending> {
         let [old, _] = self.kernel_states();
         if self.new_state() != Some(State::Closed) {
@@ -194,7 +192,7 @@ impl StepRecord {
             ECONNREFUSED => Ending::Refused,
             ETIMEDOUT => Ending::TimedOut,
             ENETUNREACH | EHOSTUNREACH => Ending::Unreachable,
-            // Data came when nobody could read it any more: then the reset is ours, with the same error.
+            // Data came after the program had closed: then the reset is ours, with the same error.
             ECONNRESET if is_dead && matches!(old, State::FinWait1 | State::FinWait2) => {
                 Ending::Reset
             }
@@ -203,7 +201,7 @@ impl StepRecord {
                 State::Listen | State::LastAck => return None,
                 _ if self.is_removed() => Ending::Removed,
                 State::FinWait2 | State::Closing if !self.is_tcp() => Ending::Complete,
-                // Its subflows know why.
+                // Only its subflows know why.
                 State::SynSent if !self.is_tcp() => return None,
                 State::SynSent if self.local().1 == 0 => Ending::NoPort,
                 State::SynSent if self.is_silent() => Ending::NotBegun,
@@ -220,7 +218,7 @@ impl StepRecord {
         self.protocol == 6
     }
 
-    /// True if a process of this pid namespace made the step.
+    /// True if a process of this PID namespace made the transition.
     pub(super) const fn is_made_here(&self) -> bool {
         self.is_held == 1 && self.process != 0
     }
@@ -230,12 +228,12 @@ impl StepRecord {
         self.is_tcp() && self.segments == 0
     }
 
-    /// True if a program takes the connection away without a segment: `TCP_REPAIR`.
+    /// True if a program removes the connection without a segment: `TCP_REPAIR`.
     const fn is_removed(&self) -> bool {
         self.repair & 1 == 1 && self.is_held == 1
     }
 
-    /// What becomes of the SYN: it is sent after this record, if there is a way to.
+    /// What happens to the SYN, which is sent after this record if possible.
     pub(super) const fn syn(&self) -> Syn {
         if self.repair & 1 == 1 && self.is_silent() {
             Syn::Restored
@@ -246,8 +244,8 @@ impl StepRecord {
         }
     }
 
-    /// The thread that runs, if it made the step: by a system call on this socket, or on the listener that
-    /// nobody will accept it from.
+    /// The current thread, if it made the transition: by a system call on this socket, or on the listener that will not
+    /// accept it.
     pub(super) fn task(&self) -> Option<Task> {
         let [old, new] = self.kernel_states();
         let is_made = match (old, new) {
@@ -275,13 +273,13 @@ impl StepRecord {
         })
     }
 
-    /// The name of the process that runs.
+    /// The name of the current process.
     pub(super) fn process_name(&self) -> &[u8] {
         let name = self.name.split(|byte| *byte == 0).next();
         name.unwrap_or_default()
     }
 
-    /// What TCP has counted; `None` of a listener, and of another protocol.
+    /// The counters of TCP; `None` for listeners and other protocols.
     pub(super) fn traffic(&self) -> Option<Traffic> {
         // The peer's FIN is counted as a byte.
         let fin = u64::from(self.flags & DONE != 0);
@@ -293,8 +291,8 @@ impl StepRecord {
         })
     }
 
-    /// The process that uses the socket, if it is the one that runs. Whoever destroys a socket need not
-    /// use it, and a thread of the kernel works for others. A listener that is destroyed has no error yet.
+    /// The current process, if it uses the socket. A process that destroys a socket need not use it, and kernel threads
+    /// work for others. A listener being destroyed has no error yet.
     pub(super) fn user(&self, command: &[u8]) -> Option<Process> {
         let may_be_destroyed = self.kernel_states()[0] == State::Listen && self.shutdown == 0;
         let is_user = self.is_made_here()

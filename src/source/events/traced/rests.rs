@@ -1,6 +1,5 @@
-//! What is left of a socket that its program closes in `FIN_WAIT_2`: the kernel keeps a small structure,
-//! which goes to `TIME_WAIT` without a step of a socket. Two functions of the kernel tell of it, where
-//! programs may be attached to functions.
+//! Programs for sockets closed in `FIN_WAIT_2`: the kernel keeps a small structure, which enters `TIME_WAIT` without
+//! a socket's transition. If programs can be attached to functions, two functions of the kernel show it.
 
 use std::mem::offset_of;
 
@@ -14,7 +13,7 @@ use crate::bpf::{Btf, Condition, Hook, Instruction, Malformed, Register as R, Ty
 use crate::model::{State, StateSet};
 use crate::source::checks::COMMON;
 
-/// The step that only these programs tell of.
+/// The transition that only these programs report.
 pub(super) const STEP: StateSet = StateSet::EMPTY.with(State::FinWait2).with(State::TimeWait);
 
 /// `TCP_FIN_WAIT2` (`include/net/tcp_states.h`).
@@ -22,7 +21,7 @@ const FIN_WAIT_2: i32 = 5;
 /// `TCP_TIME_WAIT`.
 const TIME_WAIT: i32 = 6;
 
-/// A structure was made for a socket, or is in `TIME_WAIT`.
+/// A structure was made for a socket, or entered `TIME_WAIT`.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub(super) struct RestRecord {
@@ -30,13 +29,13 @@ pub(super) struct RestRecord {
     pub(super) time_ns: u64,
     /// The address of the structure.
     pub(super) place: u64,
-    /// That of the socket; 0 = the structure is in `TIME_WAIT`.
+    /// The socket's address; 0 = the structure is in `TIME_WAIT`.
     pub(super) socket: u64,
     /// 0 = none yet.
     pub(super) cookie: u64,
 }
 
-/// The programs, and what they are attached to.
+/// The programs, and their hooks.
 pub(super) fn programs(
     btf: &Btf<'_>,
     plan: &Plan<'_>,
@@ -48,12 +47,12 @@ pub(super) fn programs(
     ])
 }
 
-/// What a program tells.
+/// What a program reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Moment {
-    /// At the end of `inet_twsk_alloc(socket, …, state)`: a structure was made.
+    /// At the exit of `inet_twsk_alloc(socket, …, state)`: a structure was made.
     Made,
-    /// At the end of `tcp_timewait_state_process(structure, …)`: it has dealt with a segment.
+    /// At the exit of `tcp_timewait_state_process(structure, …)`: a segment was handled.
     Moved,
 }
 
@@ -64,7 +63,7 @@ fn program(btf: &Btf<'_>, plan: &Plan<'_>, moment: Moment) -> Result<Vec<Instruc
     let end = writer.end;
     match moment {
         Moment::Made => {
-            // An argument of 32 bits: the upper half of its register is undefined.
+            // A 32-bit argument: the upper half of its register is undefined.
             writer.code.load(Eight, R::R1, CONTEXT, 16);
             writer.code.lower_half(R::R1);
             writer.code.jump(Condition::IsNot(R::R1, FIN_WAIT_2), end);

@@ -1,8 +1,7 @@
-//! The part of a program that leaves out what the filter cannot accept.
+//! The part of a program that drops what the filter cannot accept.
 //!
-//! It lets pass what may be wanted and what other records of a life tell of that: how it begins and ends,
-//! what completes its first record, where a step came from, and who uses the socket. What is not known
-//! yet passes.
+//! It passes what may be wanted, and other records of a life that explain it: how it begins and ends, what completes
+//! its first record, the origin of a transition, and who uses the socket. Unknown values pass.
 
 use super::super::Watched;
 use super::fields::{HELD, LAST_PORT};
@@ -12,7 +11,7 @@ use crate::bpf::{Condition, Label, Malformed, Register as R};
 use crate::model::{Protocol, State, StateSet, TRANSITIONS};
 use crate::source::checks::{COMMON, Checks, FAMILIES, Ways, When};
 
-/// The ports, until they are kept for the checks.
+/// The ports, until they are stored for the checks.
 const LOCAL_PORT: R = R::R8;
 const PEER_PORT: R = R::R7;
 
@@ -24,17 +23,17 @@ const SYN_SENT: i32 = 2;
 const SYN_RECV: i32 = 3;
 const CLOSE: i32 = 7;
 
-/// Which sockets a program looks at.
+/// The sockets that a program handles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
-    /// One that makes a step.
+    /// Sockets that change their state.
     Step,
-    /// One that is closed in `FIN_WAIT_2`, or what is left of it.
+    /// Sockets closed in `FIN_WAIT_2`, or what is left of them.
     Rest,
 }
 
 impl Writer<'_> {
-    /// Goes to the end for what is not wanted.
+    /// Jumps to the end unless wanted.
     pub(super) fn let_pass(&mut self, subject: Subject) -> Result<(), Malformed> {
         let wanted = self.plan.watched;
         if wanted.iter().any(tests_ends) {
@@ -81,9 +80,9 @@ impl Writer<'_> {
         }
     }
 
-    /// An end may be told by the next record only: the own port of who connects, and that of the peer, with
-    /// the own address, of what is accepted. At the end the port is given back, and the last one left, until
-    /// the socket has another one.
+    /// Completes the ports. An end may be known only from the next record: the local port of an active open, and the
+    /// peer's port of an accepted connection. At the end the port is released; then the last one counts, until the
+    /// socket gets another.
     fn complete_ports(&mut self) -> Result<(), Malformed> {
         let known = self.code.label();
         self.code.jump(Condition::IsNot(LOCAL_PORT, 0), known);
@@ -105,7 +104,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Goes on for the sockets of a table; false = it has none of these.
+    /// Continues for sockets of a table; false = the table has none here.
     fn is_of(
         &mut self,
         watched: &Watched,
@@ -154,20 +153,20 @@ impl Writer<'_> {
     }
 }
 
-/// Of which sockets does every step pass that is recorded?
+/// The sockets of which every recorded transition passes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Whole {
-    /// Of none for certain: steps pass by their states.
+    /// None for certain: transitions pass by their states.
     #[default]
     None,
-    /// Of those of which one has passed that was made when both ends were known.
+    /// Those with a passed transition made when both ends were known.
     WithEnds,
-    /// Of all.
+    /// All.
     All,
 }
 
 impl Whole {
-    /// What must be, if a step from this state is to show that every other one of its socket passes, too.
+    /// The value at which a passed transition from this state proves that every other one of its socket passes, too.
     pub(super) fn shown_from(old: State) -> Self {
         let opening = [State::Closed, State::Listen, State::SynSent, State::SynRcvd];
         if opening.contains(&old) {
@@ -186,7 +185,7 @@ impl Whole {
     }
 }
 
-/// What MPTCP has of its ends comes from its subflows, and later.
+/// True if the filter tests ends. MPTCP gets its ends later, from its subflows.
 fn tests_ends(watched: &Watched) -> bool {
     let narrow = &watched.narrow;
     let is_narrow =
@@ -194,7 +193,7 @@ fn tests_ends(watched: &Watched) -> bool {
     watched.table.protocol == Protocol::Tcp && is_narrow
 }
 
-/// The states of which a step must pass that leads from there, or there, if these are wanted.
+/// The states such that a transition must pass if it leaves one of the first set, or enters one of the second.
 fn needed(wanted: StateSet) -> [StateSet; 2] {
     let open = StateSet::EMPTY.with(State::Closed).with(State::Listen);
     let open = open.with(State::SynSent).with(State::SynRcvd);

@@ -1,5 +1,4 @@
-//! What programs have in common: what they know of the kernel, whose sockets they look at, and how they give
-//! records to us.
+//! Common parts of the programs: the kernel's layout, the selection of sockets, and the output of records.
 
 use std::os::fd::RawFd;
 
@@ -19,57 +18,57 @@ const PROBE_READ_KERNEL: i32 = 113;
 const RINGBUF_RESERVE: i32 = 131;
 const RINGBUF_SUBMIT: i32 = 132;
 
-/// What differs from run to run.
+/// The parameters of a run.
 #[derive(Debug)]
 pub(super) struct Plan<'w> {
-    /// What is to pass.
+    /// What is watched.
     pub(super) watched: &'w [Watched],
     /// The network namespaces, by inode; `None` = every one.
     pub(super) networks: Option<&'w [u32]>,
-    /// The pid namespace; `None` = the first one.
+    /// The PID namespace; `None` = the first one.
     pub(super) pids: Option<Namespace>,
     pub(super) ring: RawFd,
-    /// What the programs of both turns share.
+    /// The map shared by the programs of both turns.
     pub(super) taken: RawFd,
-    /// The counter of records that had no room.
+    /// The counter of records without room.
     pub(super) lost: RawFd,
 }
 
-/// What a kernel lets such a program do.
+/// What a kernel allows such a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Generation {
-    /// From 5.12 on: the task is read as the socket is, and a socket without a cookie gets one.
+    /// From 5.12 on: the task is read like the socket, and a socket without a cookie gets one.
     Typed,
-    /// Before: the task is read by copies.
+    /// Before: the task is read by copying.
     Copied,
 }
 
-/// A program is attached twice, one behind the other. The kernel does not run one that is at work on the same processor:
-/// for the steps of an interrupt that comes into it and, seen with Linux 7.3, of a task that runs before another has left it.
-/// The second takes those.
+/// A program is attached twice, in sequence. The kernel skips a program that is running on the same processor: for
+/// transitions in an interrupt during it and, seen with Linux 7.3, of a task that runs before another has left it. The
+/// second program takes those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// Takes every step.
+    /// Takes every transition.
     First,
-    /// Takes those that the first was not run for.
+    /// Takes those for which the first was skipped.
     Second,
 }
 
-/// Steps that the first took and the second has not met yet: their sockets, with their new states. One stays if the
-/// second is not run for it, until the next step of its socket.
+/// Limit of transitions that the first took and the second has not seen yet: sockets with their new states. If the
+/// second is skipped, an entry stays until the next transition of its socket.
 pub(super) const TAKEN: usize = 4_096;
 
-// The registers that keep their values in calls.
-/// The socket, or what is left of one.
+// Registers that calls preserve.
+/// The socket, or the structure left of one.
 pub(super) const SOCKET: R = R::R6;
 pub(super) const RECORD: R = R::R7;
-/// 1 where a task holds the socket and the record has room for a command line, 0 elsewhere.
+/// 1 if a task holds the socket and the record has room for a command line, else 0.
 pub(super) const IS_HELD: R = R::R8;
-/// The arguments of the tracepoint; behind their use, the task.
+/// The arguments of the tracepoint; later the task.
 pub(super) const CONTEXT: R = R::R9;
 pub(super) const TASK: R = R::R9;
 
-// Where the states stand among the arguments of the tracepoint.
+// Offsets of the states in the tracepoint's arguments.
 pub(super) const OLD_STATE: i16 = 8;
 pub(super) const NEW_STATE: i16 = 16;
 
@@ -78,14 +77,14 @@ pub(super) struct Writer<'p> {
     pub(super) btf: &'p Btf<'p>,
     pub(super) generation: Generation,
     pub(super) plan: &'p Plan<'p>,
-    /// Where it goes when there is no room for a record,
+    /// The target if there is no room for a record.
     lost: Label,
-    /// and when there is nothing to do.
+    /// The target if there is nothing to do.
     pub(super) end: Label,
 }
 
 impl<'p> Writer<'p> {
-    /// Begins with what takes a socket of one of the network namespaces as its first argument.
+    /// Begins a program whose first argument is a socket, and selects the network namespaces.
     pub(super) fn new(
         btf: &'p Btf<'p>,
         generation: Generation,
@@ -119,7 +118,7 @@ impl<'p> Writer<'p> {
         Ok(writer)
     }
 
-    /// Goes to the end for a step that the other turn takes.
+    /// Jumps to the end for a transition that the other turn takes.
     pub(super) fn take_turn(&mut self, turn: Turn) {
         let (key, value) = (-8, -16);
         self.code.store(Eight, R::STACK, key, SOCKET);
@@ -131,7 +130,7 @@ impl<'p> Writer<'p> {
                 self.code.add_number(R::R3, value.into());
                 self.code.set(R::R4, 0);
                 self.call_with_taken(MAP_UPDATE_ELEM, key);
-                // Where there is no room, the second takes it.
+                // If there is no room, the second takes it.
                 self.code.jump(Condition::IsNot(R::R0, 0), self.end);
             }
             Turn::Second => {
@@ -148,7 +147,7 @@ impl<'p> Writer<'p> {
         }
     }
 
-    /// Calls a helper for what was taken of the socket whose address is at this place of the stack.
+    /// Calls a helper on the map of taken transitions, with the key in this stack slot.
     fn call_with_taken(&mut self, helper: i32, key: i16) {
         self.code.set_map(R::R1, self.plan.taken);
         self.code.copy(R::R2, R::STACK);
@@ -156,7 +155,7 @@ impl<'p> Writer<'p> {
         self.code.call(helper);
     }
 
-    /// Makes room for a record of as many bytes as the second register says.
+    /// Reserves a record of as many bytes as the second register holds.
     pub(super) fn reserve(&mut self) {
         let code = &mut self.code;
         code.set_map(R::R1, self.plan.ring);
@@ -166,13 +165,13 @@ impl<'p> Writer<'p> {
         code.copy(RECORD, R::R0);
     }
 
-    /// Writes when it is.
+    /// Writes the current time.
     pub(super) fn write_time(&mut self, place: usize) {
         self.code.call(KTIME_GET_NS);
         self.write(Eight, place, R::R0);
     }
 
-    /// Gives the record away, and counts those that had no room.
+    /// Submits the record, and counts those without room.
     pub(super) fn finish(mut self) -> Vec<Instruction> {
         let code = &mut self.code;
         code.copy(R::R1, RECORD);
@@ -189,7 +188,7 @@ impl<'p> Writer<'p> {
         self.code.finish()
     }
 
-    /// Reads a field of the structure at the address in a register.
+    /// Reads a field of the structure whose address is in a register.
     pub(super) fn read(
         &mut self,
         size: Size,
@@ -202,7 +201,7 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    /// The same of a task, and of what it leads to.
+    /// As [`Self::read`], for a task and what it points to.
     pub(super) fn read_of_task(
         &mut self,
         size: Size,
@@ -215,7 +214,7 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    /// Reads what stands at an offset of a task, or of what it leads to.
+    /// Reads at an offset of a task, or of what it points to.
     pub(super) fn load_of_task(&mut self, size: Size, into: R, from: R, offset: i16) {
         let code = &mut self.code;
         if self.generation == Generation::Typed {
@@ -230,7 +229,7 @@ impl<'p> Writer<'p> {
         code.load(size, into, R::STACK, -8);
     }
 
-    /// Reads what a way from the socket leads to.
+    /// Reads the field at the end of a path from the socket.
     pub(super) fn follow(&mut self, size: Size, way: &[[&str; 2]]) -> Result<(), Malformed> {
         let mut from = SOCKET;
         for (field, left) in way.iter().zip((0..way.len()).rev()) {
@@ -245,7 +244,7 @@ impl<'p> Writer<'p> {
         self.code.store(size, RECORD, at(place), from);
     }
 
-    /// Reads fields of a structure and writes them.
+    /// Copies fields of a structure into the record.
     pub(super) fn copy(
         &mut self,
         from: R,

@@ -1,4 +1,4 @@
-//! Random lives, looked at in random moments: what is told is part of what happened.
+//! Random lives, polled at random moments: the reported transitions are a part of those that happened.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -21,24 +21,24 @@ const TCP: Table = Table {
     family: Family::Inet,
 };
 
-/// What tells one socket of the same ends from another.
+/// What distinguishes sockets with the same ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Marks {
     /// Cookies.
     Cookies,
-    /// Cookies, and a socket that the kernel puts in the place of another may have one of its own.
+    /// Cookies, but a socket with which the kernel replaces another may have a new one.
     Changing,
     /// Nothing: `/proc/net`.
     None,
 }
 
-/// One pair of ends and the sockets that have it, one after another.
+/// A pair of ends, and the sockets that have it one after another.
 #[derive(Debug)]
 struct Place {
     port: u32,
     marks: Marks,
     state: State,
-    /// It began with a request.
+    /// True if it began with a request.
     passive: bool,
     /// The number of its socket.
     life: u64,
@@ -60,7 +60,7 @@ impl Place {
         }
     }
 
-    /// Makes one of the possible steps; true when a life is over.
+    /// Makes one of the possible transitions; true if a life has ended.
     fn advance(&mut self, choice: usize) -> bool {
         let begins = self.state == State::Closed;
         let steps: Vec<_> = TRANSITIONS
@@ -109,7 +109,7 @@ impl Place {
     }
 }
 
-/// Looks at all places.
+/// Polls all places.
 fn look(known: &mut Known, places: &[Place], pending: &mut PendingEvents) {
     for socket in places.iter().filter_map(Place::socket) {
         known.meet(&socket, pending);
@@ -117,12 +117,12 @@ fn look(known: &mut Known, places: &[Place], pending: &mut PendingEvents) {
     known.settle(Instant::now(), pending);
 }
 
-/// Takes what is to be told.
+/// Takes all pending events.
 fn all(pending: &mut PendingEvents) -> Vec<Event> {
     std::iter::from_fn(|| pending.pop()).collect()
 }
 
-/// Are the steps of one connection, in their order, among the steps there were?
+/// True if the events of a connection are among the transitions that happened, in order.
 fn is_part(told: &[&Event], truth: &[(State, State)]) -> bool {
     let mut truth = truth.iter();
     told.iter().all(|step| {
@@ -132,7 +132,7 @@ fn is_part(told: &[&Event], truth: &[(State, State)]) -> bool {
     })
 }
 
-/// Lets the places live, and looks at them where the choice says so.
+/// Lets the places live, and polls them where the choice says so.
 fn walk(choices: &[(usize, usize)], marks: Marks) {
     let mut known = Known::new(TCP);
     let mut pending = PendingEvents::default();
@@ -144,7 +144,7 @@ fn walk(choices: &[(usize, usize)], marks: Marks) {
             Some(place) => place.advance(*choice),
             None => true,
         };
-        // Where nothing but the ends is known, a look between two lives must see neither.
+        // If only the ends are known, a round between two lives must see neither.
         if *place >= places.len() || over && marks == Marks::None {
             look(&mut known, &places, &mut pending);
         }
@@ -189,7 +189,7 @@ proptest! {
     }
 }
 
-/// Looks at no socket at all, twice: what is told then.
+/// Polls twice without any socket, and returns the events.
 fn told_when_none_is_there(
     known: &mut Known,
     pending: &mut PendingEvents,
@@ -201,14 +201,14 @@ fn told_when_none_is_there(
     pairs.collect()
 }
 
-/// A place whose socket got so far.
+/// A place whose socket has reached this state.
 fn place(state: State) -> Place {
     let mut place = Place::new(1, Marks::Cookies);
     (place.state, place.cookie) = (state, 1);
     place
 }
 
-/// What the kernel tells of its destroyed socket, whose peer answered so long ago.
+/// The notice of its destroyed socket, whose peer answered `idle_ms` ago.
 fn destroyed(idle_ms: u32) -> Socket {
     let mut socket = place(State::Established).socket().unwrap();
     socket.state = State::Closed;

@@ -1,4 +1,4 @@
-//! What is told of sockets that come, change and go.
+//! Events of sockets that appear, change and disappear.
 
 use super::{Play, connection, listener};
 use crate::model::State::{

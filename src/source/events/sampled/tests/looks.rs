@@ -1,4 +1,4 @@
-//! When looks are made, and what they are worth.
+//! When rounds happen, and what they prove.
 
 use crate::model::{Event, Protocol, Warning};
 use std::io::Write as _;
@@ -130,7 +130,7 @@ fn a_costly_look_is_rare() {
     );
     assert_eq!(flow.unwrap(), ControlFlow::Continue(()));
     let stage = play.stage.borrow();
-    // The last one is made because the time is up.
+    // The last round happens because time is up.
     let regular = &stage.looks[..stage.looks.len() - 1];
     let pauses = regular.windows(2).map(|pair| pair[1] - pair[0]);
     assert!(

@@ -18,7 +18,7 @@ const START: RecordClock = RecordClock {
     mono_ns: 0,
 };
 
-/// What is told of these records, and the connections that ended otherwise than CLOSED.
+/// The events of these records, and the connections that ended in another way than CLOSED.
 fn told(records: &[StepRecord]) -> (Vec<Event>, Vec<u64>) {
     let (mut lives, mut queue) = (Lives::default(), Queue::default());
     let mut events = Vec::new();
@@ -61,10 +61,10 @@ fn what_got_the_place_of_another_is_not_the_other() {
         ((Established, CloseWait), 5_000, 80),
         // A record was lost.
         ((LastAck, Closed), 5_000, 80),
-        // Those of its end and of the next one's begin, too.
+        // So were those of its end and of the next one's begin.
         ((SynSent, Established), 6_000, 80),
         ((SynSent, Established), 6_001, 80),
-        // The last one has no port any more.
+        // The last record has no port.
         ((Established, Closed), 0, 80),
         ((LastAck, Closed), 0, 80),
         ((Closed, Listen), 80, 9),
@@ -111,7 +111,7 @@ fn port_that_no_record_tells_is_that_of_the_list() {
             Some(5_000),
         ),
         (0, 8, Listen, listed(Some(9), Some(8), Listen), Some(5_000)),
-        // Another one, one that nothing is known of, and the same in another state.
+        // Another socket, an unknown one, and the same in another state.
         (9, 8, SynSent, listed(Some(7), Some(6), SynSent), None),
         (0, 0, SynSent, listed(None, None, SynSent), None),
         (9, 8, SynSent, listed(Some(9), Some(8), Listen), None),
@@ -268,7 +268,7 @@ fn what_is_left_in_fin_wait_2_is_followed_to_time_wait() {
         (events.len(), queue.take_ended())
     };
     assert_eq!(tell(&mut queue), (2, vec![]));
-    // Its segments, also those that come later; and one of what was left before.
+    // Its segments, also later ones; and one of a structure left before.
     for rest in [rest(71, 0, 0), rest(70, 0, 0), rest(70, 0, 0)] {
         lives.follow_rest(rest, START, &mut queue);
     }
@@ -276,7 +276,7 @@ fn what_is_left_in_fin_wait_2_is_followed_to_time_wait() {
     assert_eq!(events[2], (Some(FinWait2), TimeWait, 1));
 }
 
-/// A small structure that was made for a socket in `FIN_WAIT_2`, or is in `TIME_WAIT`.
+/// The record of a structure made for a socket in `FIN_WAIT_2`, or in `TIME_WAIT`.
 fn rest(place: u64, socket: u64, cookie: u64) -> RestRecord {
     RestRecord {
         time_ns: 9,
@@ -286,7 +286,7 @@ fn rest(place: u64, socket: u64, cookie: u64) -> RestRecord {
     }
 }
 
-/// What of these was told as a step to `TIME_WAIT`, and how many connections are over.
+/// Reported transitions to `TIME_WAIT`, and the number of ended connections.
 fn left(queue: &mut Queue) -> (Vec<(Option<u32>, u64)>, usize) {
     let mut told = Vec::new();
     let flow = queue.tell(Some(Timestamp::MAX), &mut |event: &Event| {
@@ -399,9 +399,9 @@ fn step_without_a_record_is_counted_where_every_step_should_have_one() {
     let steps = [
         ((Closed, SynSent), 0, 80),
         ((SynSent, Established), 5_000, 80),
-        // It was FIN_WAIT_1 before.
+        // Its state before was FIN_WAIT_1.
         ((FinWait1, FinWait2), 5_000, 80),
-        // And went to TIME_WAIT.
+        // And entered TIME_WAIT.
         ((Closed, SynSent), 0, 80),
     ];
     for (whole, missing) in [(Whole::All, 2), (Whole::WithEnds, 2), (Whole::None, 0)] {
@@ -427,7 +427,7 @@ fn end_is_awaited_of_what_has_each_step_recorded() {
     ];
     for (whole, open) in [
         (Whole::All, [1, 1, 1, 0]),
-        // Until both ends are known, a filter of these lets pass what it need not.
+        // Until both ends are known, a filter on them passes more than wanted.
         (Whole::WithEnds, [0, 0, 1, 0]),
         (Whole::None, [0, 0, 0, 0]),
     ] {

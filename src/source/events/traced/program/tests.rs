@@ -25,7 +25,7 @@ fn watched() -> Vec<Watched> {
     watched.collect()
 }
 
-/// Kernels check programs of both kinds; with every part that there can be.
+/// The kernel accepts programs of both generations, with every optional part.
 #[test]
 fn this_kernel_takes_both_programs() {
     let others = || {

@@ -20,7 +20,7 @@ pub(in super::super) fn code(state: State) -> u32 {
     codes.into_iter().find(is_it).unwrap()
 }
 
-/// A step of a TCP socket with ports of its own and of the peer, made by a segment.
+/// A transition of a TCP socket with these ports, made by a segment.
 pub(in super::super) fn record(step: (State, State), local: u16, peer: u16) -> StepRecord {
     StepRecord {
         socket: 7,
@@ -80,7 +80,7 @@ fn ends_are_those_of_the_family() {
     assert_eq!(step.local().0, IpAddr::from(step.address));
     step.port = 0;
     step.last_port = 5_000_u16.to_be_bytes();
-    // Of what the socket was used for before.
+    // Of the socket's previous use.
     assert_eq!(step.local().1, 0);
     step.new_state = code(Closed);
     assert_eq!(step.local().1, 5_000);
@@ -186,7 +186,7 @@ fn end_tells_its_reason() {
         ),
         (made_by(5, told(Listen, 0)), None),
         (told(LastAck, 0), None),
-        // In TIME_WAIT, when its own process takes the segment.
+        // To TIME_WAIT, when its own process handles the segment.
         (
             StepRecord {
                 flags: DONE,
@@ -212,13 +212,13 @@ fn only_who_holds_the_socket_uses_it() {
     );
     for other in [
         StepRecord { is_held: 0, ..step },
-        // Of another pid namespace.
+        // Of another PID namespace.
         StepRecord { process: 0, ..step },
         StepRecord {
             task_flags: KERNEL_THREAD,
             ..step
         },
-        // Whoever destroys it.
+        // Of the process that destroys it.
         StepRecord { error: 103, ..step },
         StepRecord {
             old_state: code(Listen),
@@ -261,7 +261,7 @@ fn step_of_a_system_call_has_a_task_and_that_of_a_segment_has_none() {
     ] {
         assert!(by(states, 0), "{states:?}");
     }
-    // Of a segment that came while the user of the socket held it.
+    // By a segment that came while the socket's user held it.
     for states in [
         (SynSent, Established),
         (Established, CloseWait),
@@ -274,7 +274,7 @@ fn step_of_a_system_call_has_a_task_and_that_of_a_segment_has_none() {
     assert!(by((Established, Closed), 103), "who destroys it");
     let elsewhere = made_by(0, record((Closed, SynSent), 0, 80));
     assert_eq!(elsewhere.task(), None);
-    // Whoever closes the listener.
+    // Of the process that closes the listener.
     let of_listener = StepRecord {
         process: 5,
         ..record((Established, Closed), 80, 5_000)
