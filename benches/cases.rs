@@ -1,4 +1,4 @@
-//! What is compared with what. The first command of a case is its floor.
+//! The cases: commands that are compared. The first command of each is its floor.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -10,18 +10,17 @@ use crate::scene::Scene;
 
 /// Commands that answer the same question.
 pub(crate) struct Case {
-    /// The question, and what `--only` looks at.
+    /// The question, matched by `--only`.
     pub(crate) name: &'static str,
     commands: Vec<Command>,
 }
 
-/// The runs of one command.
+/// The runs of one command in a case.
 pub(crate) struct Row {
-    /// The command.
     pub(crate) command: Command,
     /// Its runs, in order.
     pub(crate) runs: Vec<Run>,
-    /// Why it is no answer; then the runs count for nothing.
+    /// Why its output is no answer; then the runs do not count.
     pub(crate) failure: Option<String>,
     spent: Duration,
 }
@@ -126,7 +125,7 @@ const TABLE: [(&str, &[&str]); 13] = [
     ),
 ];
 
-/// The cases that were asked for, `--also` as the last of them.
+/// The selected cases, with those of `--also` last.
 pub(crate) fn chosen(options: &Options) -> Vec<Case> {
     let mut cases: Vec<Case> = TABLE
         .iter()
@@ -195,12 +194,12 @@ impl Row {
         Ok(())
     }
 
-    /// How many sockets this floor received.
+    /// Number of sockets that this floor received.
     fn sockets(&self) -> Option<usize> {
         self.runs.last()?.output.number
     }
 
-    /// A quick answer that is no answer must not look like one.
+    /// Checks the size of the output: a quick wrong answer must not count.
     ///
     /// `TIME_WAIT` sockets come and go, so a twentieth may be missing.
     fn check(&mut self, sockets: usize) {

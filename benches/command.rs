@@ -1,4 +1,4 @@
-//! The commands that are compared, written as a user would type them.
+//! The compared commands, as a user would type them.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -7,33 +7,33 @@ use std::path::Path;
 
 use crate::floor;
 
-/// What the output of a command must look like to count as an answer.
+/// The form of a command's output, for checking.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// One number, the count of sockets: the floor.
+    /// A number, the count of sockets: the floor.
     Count,
     /// At least one line for each socket.
     Lines,
-    /// One document, so lines say nothing, but at least [`BYTES_PER_SOCKET`].
+    /// One document with any number of lines, of at least [`BYTES_PER_SOCKET`].
     Document,
-    /// The same for many sockets as for few, or not known: a command from the command line.
+    /// Independent of the number of sockets, or unknown: a command from the command line.
     Unknown,
 }
 
-/// No JSON object with the addresses of a socket is shorter.
+/// A lower bound for a JSON object with the addresses of a socket.
 pub(crate) const BYTES_PER_SOCKET: usize = 40;
 
-/// A command line; blanks separate its words, there is no quoting.
+/// A command line; blanks separate words, without quoting.
 pub(crate) struct Command {
-    /// As it is shown; `lsock` is the binary built here, `lsock as netstat` the same under that name,
-    /// and `floor` this bench.
+    /// The displayed text; `lsock` is the binary built here, `lsock as netstat` the same under that name, and
+    /// `floor` this bench.
     pub(crate) text: String,
-    /// What its output must look like.
+    /// The form of its output.
     pub(crate) shape: Shape,
 }
 
 impl Command {
-    /// A command of ours, its shape taken from its words.
+    /// A predefined command; its words determine the shape.
     pub(crate) fn known(text: &str) -> Self {
         let shape = match text {
             _ if text.starts_with("floor") => Shape::Count,
@@ -57,7 +57,7 @@ impl Command {
         Self { text, shape }
     }
 
-    /// Whether it is the tool built here.
+    /// True if it is the binary built here.
     pub(crate) fn is_ours(&self) -> bool {
         self.text.split_whitespace().next() == Some("lsock")
     }
@@ -79,7 +79,7 @@ impl Command {
     }
 }
 
-/// A link under which the binary built here is `netstat`.
+/// A link named `netstat` to the binary built here.
 fn netstat() -> io::Result<OsString> {
     let link = Path::new(env!("CARGO_TARGET_TMPDIR")).join("netstat");
     match symlink(env!("CARGO_BIN_EXE_lsock"), &link) {

@@ -1,14 +1,14 @@
-//! The load scene and the comparison of `lsock` with `ss`, `netstat` and the bare kernel dump.
+//! Compares `lsock` with `ss`, `netstat` and the bare kernel dump on a load scene.
 //!
 //! ```text
 //! cargo bench --bench compare                                        # 200,000 sockets
 //! cargo bench --bench compare -- --sockets 20000 --runs 5 --only owners
 //! cargo bench --bench compare -- --also 'lsock -tan state listen' --only yours
 //! ```
-//! The bench enters a network namespace of its own, lets holder processes open the connections
-//! there (loopback only), and runs the commands of each case in turns, so that what disturbs
-//! one disturbs all. Only figures of one run may be compared. Without root it makes a user
-//! namespace first. When it ends, however it ends, holders and namespace end with it.
+//! The bench enters its own network namespace, starts holder processes that open the connections there
+//! (loopback only), and runs the commands of each case in turns, so that a disturbance affects all of them.
+//! Only figures of the same run are comparable. Without root it first creates a user namespace. Holders and
+//! namespace end with the bench, however it ends.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -40,7 +40,7 @@ use options::Options;
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let outcome = match words.split_first() {
-        // `cargo test --benches` starts us like this: nothing heavy then.
+        // `cargo test --benches` starts it without arguments: nothing heavy then.
         None => Options::command().print_help(),
         Some((role, rest)) if role == holder::ROLE => holder::main(rest),
         Some((role, rest)) if role == measure::ROLE => measure::main(rest),
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Builds the scene, prints what it is, runs every case that was asked for.
+/// Builds the scene, prints its description, and runs the selected cases.
 fn compare(options: &Options) -> io::Result<()> {
     let cases = cases::chosen(options);
     if cases.is_empty() && !options.instructions {

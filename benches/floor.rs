@@ -1,4 +1,4 @@
-//! The floor: what the kernel alone costs. A dump that is received and thrown away.
+//! The floor: the cost of the kernel alone. Receives a dump and discards it.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -14,31 +14,31 @@ use nix::libc::MSG_TRUNC;
 
 use crate::failed;
 
-/// The hidden argument that makes the bench a floor.
+/// The hidden argument that selects this role.
 pub(crate) const ROLE: &str = "--floor";
-/// The kernel makes no datagram of a dump longer than this.
+/// The maximum length of a datagram in a kernel dump.
 const BUFFER_LENGTH: usize = 32 * 1024;
-/// Every state that has a socket of its own (`net/tcp_states.h`), as `ss` asks.
+/// Every state with a full socket (`net/tcp_states.h`), as `ss` requests.
 const EVERY_STATE: u32 = 0xfff;
 /// `TCPF_BOUND_INACTIVE`: bound, neither connected nor listening; Linux 6.8.
 const BOUND_INACTIVE: u32 = 1 << 13;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 
-/// The local port of the question `port`, in the middle of those the kernel chooses from.
+/// The local port of the question `port`, in the middle of the ephemeral ports.
 const PORT: u16 = 45_000;
-/// The local address of the question `host`: one of the holders listens there.
+/// The local address of the question `host`, where a holder listens.
 const HOST: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 3);
 /// `INET_DIAG_REQ_BYTECODE`.
 const BYTECODE: u16 = 1;
 
-/// What is asked of the kernel.
+/// A request to the kernel.
 struct Question {
     states: u32,
     extensions: ExtensionFlags,
-    /// Local port, in the request itself.
+    /// The local port in the request.
     port: u16,
-    /// Local address, tested by a program.
+    /// The local address, tested by a program.
     host: Option<Ipv4Addr>,
 }
 
@@ -100,7 +100,7 @@ impl Question {
     }
 }
 
-/// The attribute with the program that accepts one local address: `INET_DIAG_BC_S_COND`
+/// The attribute with a program that accepts one local address: `INET_DIAG_BC_S_COND`
 /// (`include/uapi/linux/inet_diag.h`).
 fn program(host: Ipv4Addr) -> Vec<u8> {
     const S_COND: u8 = 7;
@@ -108,7 +108,7 @@ fn program(host: Ipv4Addr) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.extend((u16::from(LENGTH) + 4).to_ne_bytes());
     bytes.extend(BYTECODE.to_ne_bytes());
-    // Accepted: on to the end. Not accepted: four bytes beyond it.
+    // Accept: jump to the end. Reject: four bytes beyond it.
     bytes.extend([S_COND, LENGTH]);
     bytes.extend((u16::from(LENGTH) + 4).to_ne_bytes());
     bytes.extend([AF_INET, 32, 0, 0]);
@@ -117,7 +117,7 @@ fn program(host: Ipv4Addr) -> Vec<u8> {
     bytes
 }
 
-/// Dumps TCP over IPv4 and IPv6 and prints how many sockets came.
+/// Dumps TCP over IPv4 and IPv6 and prints the number of sockets.
 pub(crate) fn main(words: &[OsString]) -> io::Result<()> {
     let question = words
         .first()
@@ -136,7 +136,7 @@ pub(crate) fn main(words: &[OsString]) -> io::Result<()> {
     writeln!(io::stdout(), "{count}")
 }
 
-/// Receives one dump to its end; only the message headers are looked at.
+/// Receives one dump to its end, reading only message headers.
 fn receive(socket: &Socket, buffer: &mut Vec<u8>) -> io::Result<usize> {
     let mut count = 0;
     loop {
@@ -156,7 +156,7 @@ fn receive(socket: &Socket, buffer: &mut Vec<u8>) -> io::Result<usize> {
     }
 }
 
-/// The code at the end of a dump: 0 is a complete one.
+/// Checks the code at the end of a dump: 0 means complete.
 fn end(payload: &[u8]) -> io::Result<()> {
     let code = payload.first_chunk().copied().map_or(0, i32::from_ne_bytes);
     match code {

@@ -1,8 +1,8 @@
-//! A holder: the process that opens its share of the scene's sockets and keeps them.
+//! A holder: a process that opens its share of the scene's sockets and keeps them.
 //!
-//! It answers `ready` on stdout when the sockets are there, and again for each byte on stdin,
-//! which orders new `TIME_WAIT` sockets (the kernel drops them after 60 seconds). It ends when
-//! stdin closes, so with the bench, or when nobody has ordered anything for [`LIFE`].
+//! It writes `ready` to stdout when the sockets are open, and again for each byte on stdin, which requests
+//! new `TIME_WAIT` sockets (the kernel drops them after 60 seconds). It exits when stdin closes, and so with
+//! the bench, or after [`LIFE`] without a request.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -19,23 +19,23 @@ use nix::sys::socket::{
 
 use crate::failed;
 
-/// The hidden argument that makes the bench a holder.
+/// The hidden argument that selects this role.
 pub(crate) const ROLE: &str = "--hold";
-/// A holder without orders ends after this time.
+/// A holder without requests exits after this time.
 const LIFE: Duration = Duration::from_secs(600);
-/// The first listening address; holder n has the n-th after it.
+/// The first listening address; each holder has its own.
 const LISTEN_BASE: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 1);
-/// The first source address: with a pair of addresses for each holder the ports never run out.
+/// The first source address: with an address pair per holder, ports never run out.
 const SOURCE_BASE: Ipv4Addr = Ipv4Addr::new(127, 2, 0, 1);
-/// One accepted socket in so many has a keepalive timer.
+/// One in this many accepted sockets has a keepalive timer.
 const KEEPALIVE_EVERY: usize = 10;
 
-/// What one holder has to open.
+/// The sockets of one holder.
 #[derive(Clone, Copy)]
 pub(crate) struct Share {
-    /// Number of the holder, which gives it its addresses.
+    /// Index of the holder, which determines its addresses.
     pub(crate) index: usize,
-    /// IPv4 connections, the half-closed ones included.
+    /// IPv4 connections, including half-closed ones.
     pub(crate) pairs: usize,
     /// IPv6 connections.
     pub(crate) pairs6: usize,
@@ -48,7 +48,7 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// The share as arguments of a holder.
+    /// The share as command-line arguments.
     pub(crate) fn words(&self) -> [String; 6] {
         let &Self {
             index,
@@ -78,7 +78,7 @@ impl Share {
     }
 }
 
-/// Runs a holder to its end.
+/// Runs a holder.
 pub(crate) fn main(words: &[OsString]) -> io::Result<()> {
     let share = Share::parse(words).ok_or_else(|| io::Error::other("not a share"))?;
     let orders = orders();
@@ -91,7 +91,7 @@ pub(crate) fn main(words: &[OsString]) -> io::Result<()> {
     Ok(())
 }
 
-/// One message for each byte on stdin; disconnected at its end.
+/// Sends a message for each byte on stdin; disconnects at its end.
 fn orders() -> Receiver<()> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
@@ -154,7 +154,7 @@ impl Held {
         Ok(())
     }
 
-    /// Both ends of a new IPv4 connection, the connecting one first.
+    /// Both ends of a new IPv4 connection, the client first.
     fn pair(&self) -> io::Result<(TcpStream, TcpStream)> {
         let std::net::SocketAddr::V4(target) = self.listener.local_addr()? else {
             return Err(io::Error::other("the listener has no IPv4 address"));

@@ -1,4 +1,4 @@
-//! Instructions per socket: a figure that a busy machine does not change.
+//! Instructions per socket, which are independent of the machine's load.
 
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -21,10 +21,10 @@ const COMMANDS: [&str; 11] = [
     "ss -tanH",
 ];
 
-/// Prints the instructions in user space of one run of each command, divided by the sockets.
+/// Prints the user-space instructions of one run of each command, divided by the number of sockets.
 pub(crate) fn print() -> io::Result<()> {
     println!("\ninstructions in user space per socket (valgrind --tool=callgrind)");
-    // The floor comes first and says how many sockets there are.
+    // The floor comes first and counts the sockets.
     let mut sockets = None;
     for text in COMMANDS {
         let cell = match count(text, &mut sockets)? {
@@ -36,9 +36,9 @@ pub(crate) fn print() -> io::Result<()> {
     Ok(())
 }
 
-/// Instructions for each socket in one run.
+/// Instructions per socket in one run.
 fn count(text: &str, sockets: &mut Option<usize>) -> io::Result<Result<f64, String>> {
-    // Without a name: nothing is left behind when we are killed.
+    // Unnamed, so nothing is left behind if the bench is killed.
     let mut profile = tempfile::tempfile()?;
     let path = format!("/proc/{}/fd/{}", std::process::id(), profile.as_raw_fd());
     let mut words: Vec<OsString> = vec![

@@ -1,4 +1,4 @@
-//! The head of the output: machine, tools, and the scene as we and as the kernel see it.
+//! The head of the output: machine, tools, and the scene as planned and as the kernel counts it.
 
 use std::fs;
 use std::process::Command;

@@ -1,8 +1,9 @@
-//! One run of one command: time, processor time and peak memory of exactly that command.
+//! Measures one run of one command: time, processor time and peak memory.
 //!
-//! The command runs under a small wrapper, this bench again, which has no other child: what
-//! `getrusage(RUSAGE_CHILDREN)` says there is the command alone. Its output goes through a pipe
-//! that the bench drains, as `lsock | grep` would. The wrapper ends the command when its own
+//! The command runs under a small wrapper, this bench again, which has no other child, so
+//! `getrusage(RUSAGE_CHILDREN)` measures only the command. The bench reads its output through a pipe, as in
+//! `lsock | grep`. The wrapper kills the command when its own stdin closes: on a timeout, and when the bench
+//! dies.
 //! stdin closes: on a time-out, and when the bench dies.
 
 use std::ffi::OsString;
@@ -17,39 +18,39 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-/// The hidden argument that makes the bench a wrapper.
+/// The hidden argument that selects this role.
 pub(crate) const ROLE: &str = "--measure";
-/// A command that takes longer is ended.
+/// The timeout of a command.
 const LIMIT: Duration = Duration::from_secs(120);
-/// So much of the first line on stderr is kept.
+/// The most bytes kept of the first line on stderr.
 const COMPLAINT_LENGTH: u64 = 400;
 
-/// What a run took.
+/// The measurements of a run.
 pub(crate) struct Run {
-    /// From start to end, the output drained.
+    /// From start to end, including reading the output.
     pub(crate) wall: Duration,
     /// Processor time, user and system.
     pub(crate) cpu: Duration,
-    /// Peak memory in KiB. The kernel counts in what the wrapper had when it started the command.
+    /// Peak memory in KiB. The kernel includes that of the wrapper when it started the command.
     pub(crate) peak_kib: u64,
-    /// Peak memory of the wrapper in KiB: a smaller peak cannot be told from it.
+    /// Peak memory of the wrapper in KiB: a smaller peak cannot be measured.
     pub(crate) wrapper_kib: u64,
-    /// What was printed.
+    /// Its output.
     pub(crate) output: Output,
 }
 
-/// What a command printed.
+/// The size of a command's output.
 #[derive(Default)]
 pub(crate) struct Output {
     /// Line ends.
     pub(crate) lines: usize,
     /// Bytes.
     pub(crate) bytes: usize,
-    /// The number it starts with: the count of the floor.
+    /// The number at its start: the count of the floor.
     pub(crate) number: Option<usize>,
 }
 
-/// Runs a command and measures it, or says why there is nothing to measure.
+/// Runs a command and measures it, or returns why it could not.
 pub(crate) fn run(words: &[OsString]) -> io::Result<Result<Run, String>> {
     let mut wrapper = Command::new(std::env::current_exe()?)
         .arg(ROLE)
@@ -73,7 +74,7 @@ pub(crate) fn run(words: &[OsString]) -> io::Result<Result<Run, String>> {
     Ok(parse_report(&report, output.unwrap_or_default()))
 }
 
-/// Closes the pipe when the limit has passed and says whether it had to.
+/// Closes the pipe at the timeout; returns true if it was needed.
 fn watch(
     stdin: Option<ChildStdin>,
     is_finished: std::sync::mpsc::Receiver<()>,
@@ -85,7 +86,7 @@ fn watch(
     })
 }
 
-/// Reads to the end and counts.
+/// Counts lines and bytes to the end.
 #[expect(
     clippy::naive_bytecount,
     reason = "the compiler vectorises it; a crate for one line would be too much"
@@ -110,7 +111,7 @@ fn drain(mut source: impl Read) -> io::Result<Output> {
     }
 }
 
-/// The wrapper's five fields: times in µs, memory in KiB, what went wrong.
+/// Parses the five fields of the wrapper: times in µs, memory in KiB, error.
 fn parse_report(report: &str, output: Output) -> Result<Run, String> {
     let mut fields = report.splitn(5, '\t');
     let mut number = || fields.next()?.parse().ok();
@@ -132,7 +133,7 @@ fn parse_report(report: &str, output: Output) -> Result<Run, String> {
     })
 }
 
-/// The wrapper: runs the command once and reports on stderr.
+/// The wrapper: runs the command once and writes its report to stderr.
 pub(crate) fn main(words: &[OsString]) -> io::Result<()> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(io::Error::other("no command to measure"));
@@ -168,7 +169,7 @@ pub(crate) fn main(words: &[OsString]) -> io::Result<()> {
     )
 }
 
-/// Ends the command when stdin closes; the descriptor names it even after its pid is reused.
+/// Kills the command when stdin closes; a descriptor is safe even if its pid is reused.
 fn end_with_stdin(child: &Child) -> io::Result<()> {
     let target = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
     thread::spawn(move || {
@@ -178,7 +179,7 @@ fn end_with_stdin(child: &Child) -> io::Result<()> {
     Ok(())
 }
 
-/// The first line on the command's stderr, made printable; the rest is read and dropped.
+/// The first line on the command's stderr, escaped; the rest is discarded.
 fn first_line(child: &mut Child) -> io::Result<String> {
     let Some(stderr) = child.stderr.take() else {
         return Ok(String::new());

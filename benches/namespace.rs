@@ -1,4 +1,4 @@
-//! A fresh network namespace with loopback up: nothing outside it is touched or counted.
+//! A new network namespace with loopback up, isolated from other sockets.
 
 use std::{fs, io};
 
@@ -9,16 +9,16 @@ use nix::unistd::{Gid, Uid};
 
 use crate::failed;
 
-/// What many connections need; all of these belong to the network namespace.
+/// Settings of the network namespace for many connections.
 const SETTINGS: [(&str, &str); 3] = [
     ("ipv4/ip_local_port_range", "1024 65535"),
     ("ipv4/tcp_max_tw_buckets", "262144"),
     ("core/somaxconn", "65535"),
 ];
 
-/// Moves this process, which must have one thread still, into a namespace of its own.
+/// Moves this process, while it has a single thread, into its own namespace.
 ///
-/// Children inherit it, and it ends with the last of them.
+/// Children inherit it; it ends with the last of them.
 pub(crate) fn enter() -> io::Result<()> {
     match unshare(CloneFlags::CLONE_NEWNET) {
         Err(Errno::EPERM) => enter_as_user()?,
@@ -35,7 +35,7 @@ pub(crate) fn enter() -> io::Result<()> {
     Ok(())
 }
 
-/// The same without privilege: a user namespace where we are root, as `unshare -Urn` does.
+/// Likewise without privileges: in a user namespace as root, like `unshare -Urn`.
 fn enter_as_user() -> io::Result<()> {
     let (uid, gid) = (Uid::effective(), Gid::effective());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)
@@ -58,7 +58,7 @@ fn loopback_up() -> io::Result<()> {
     request.extend(32_u32.to_ne_bytes());
     request.extend(RTM_NEWLINK.to_ne_bytes());
     request.extend(REQUEST_AND_ACK.to_ne_bytes());
-    // Sequence and port of the message, then family and type of the interface: none.
+    // Sequence number and port id of the message, then family and type of the interface: 0.
     request.extend([0; 12]);
     for word in [LOOPBACK_INDEX, IFF_UP, IFF_UP] {
         request.extend(word.to_ne_bytes());

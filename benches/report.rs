@@ -6,7 +6,7 @@ use crate::cases::Row;
 use crate::command::Shape;
 use crate::measure::Run;
 
-/// What a command is compared with: the floor and the first lsock row.
+/// The rows that others are compared with: the floor and the first of lsock.
 struct References<'r> {
     floor: Option<&'r Row>,
     ours: Option<&'r Row>,
@@ -44,7 +44,7 @@ pub(crate) fn print(name: &str, rows: &[Row]) {
     }
 }
 
-/// What the columns mean, once at the end.
+/// Prints an explanation of the columns, once at the end.
 pub(crate) fn print_legend() {
     println!(
         "\nwall and cpu (user + system): medians of the runs of a row, which took turns with the \
@@ -76,14 +76,14 @@ fn cells(row: &Row, references: &References<'_>) -> String {
     )
 }
 
-/// The middle of some numbers, and both ends.
+/// Median, minimum and maximum.
 struct Spread {
     median: f64,
     least: f64,
     most: f64,
 }
 
-/// `None` of no numbers.
+/// `None` = no numbers.
 fn spread(numbers: impl Iterator<Item = f64>) -> Option<Spread> {
     let mut numbers: Vec<f64> = numbers.collect();
     numbers.sort_by(f64::total_cmp);
@@ -98,7 +98,7 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// Of the runs in the same turn: what disturbed one disturbed the other.
+/// The ratio of runs in the same turn, which had the same disturbances.
 fn ratio(row: &Row, reference: Option<&Row>, time: fn(&Run) -> Duration) -> String {
     let Some(reference) = reference else {
         return "-".to_owned();

@@ -1,4 +1,4 @@
-//! The load scene: how many sockets of which state, and the processes that hold them.
+//! The load scene: numbers of sockets by state, and the processes that hold them.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -11,14 +11,14 @@ use crate::failed;
 use crate::holder::{ROLE, Share};
 use crate::options::Options;
 
-/// `TIME_WAIT` sockets live 60 seconds: they are renewed when this time has passed.
+/// `TIME_WAIT` sockets live for 60 seconds; they are renewed after this time.
 const RENEW_AFTER: Duration = Duration::from_secs(25);
-/// Descriptors of a holder that are no sockets of the scene, with a margin.
+/// Descriptors of a holder besides the scene's sockets, with a margin.
 const SPARE_FILES: usize = 64;
-/// Holders get this time to end by themselves.
+/// How long holders may take to exit.
 const END_WITHIN: Duration = Duration::from_secs(30);
 
-/// How many sockets the whole scene has of each kind.
+/// The number of sockets in the whole scene, by kind.
 #[derive(Clone, Copy)]
 pub(crate) struct Counts {
     /// Processes that hold them.
@@ -27,16 +27,16 @@ pub(crate) struct Counts {
     pub(crate) pairs: usize,
     /// IPv6 connections, each two sockets.
     pub(crate) pairs6: usize,
-    /// Those of the IPv4 connections that are half closed.
+    /// Half-closed IPv4 connections.
     pub(crate) half_closed: usize,
     /// Listening sockets.
     pub(crate) listeners: usize,
-    /// `TIME_WAIT` sockets, when just renewed.
+    /// `TIME_WAIT` sockets after renewal.
     pub(crate) time_waits: usize,
 }
 
 impl Counts {
-    /// One socket in a hundred is not `ESTABLISHED`, one connection in ten is over IPv6.
+    /// One socket in a hundred is not `ESTABLISHED`, one connection in ten uses IPv6.
     fn plan(sockets: usize, wished: usize, files: usize) -> Self {
         let needed = sockets.div_ceil(files.saturating_sub(SPARE_FILES).max(1));
         let processes = wished.min(sockets / 20).max(needed).max(1);
@@ -53,7 +53,7 @@ impl Counts {
         }
     }
 
-    /// The share of the holder with this number; all shares together are the whole.
+    /// The share of a holder; all shares together are the whole.
     fn share(&self, index: usize) -> Share {
         let part =
             |whole: usize| whole * (index + 1) / self.processes - whole * index / self.processes;
@@ -68,12 +68,12 @@ impl Counts {
     }
 }
 
-/// The running holders. They end when this is dropped, or when the bench dies.
+/// The running holders. They exit when this is dropped, or when the bench dies.
 pub(crate) struct Scene {
     holders: Vec<Holder>,
-    /// What they hold.
+    /// The sockets they hold.
     pub(crate) counts: Counts,
-    /// How long it took to open everything.
+    /// Time to open everything.
     pub(crate) build_time: Duration,
     renewed: Instant,
 }
@@ -84,7 +84,7 @@ struct Holder {
 }
 
 impl Scene {
-    /// Starts the holders and waits until every socket is there.
+    /// Starts the holders and waits until all sockets are open.
     pub(crate) fn build(options: &Options) -> io::Result<Self> {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
         let files = usize::try_from(hard).unwrap_or(usize::MAX);
@@ -111,7 +111,7 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Orders new `TIME_WAIT` sockets when the old ones are about to go.
+    /// Requests new `TIME_WAIT` sockets before the old ones expire.
     pub(crate) fn renew(&mut self) -> io::Result<()> {
         if self.renewed.elapsed() < RENEW_AFTER {
             return Ok(());
@@ -133,7 +133,7 @@ impl Scene {
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        // All at once, then wait: closing stdin is the order to end.
+        // Closing stdin makes a holder exit: first all of them, then wait.
         for holder in &mut self.holders {
             holder.process.stdin = None;
             holder.answers = None;
@@ -142,7 +142,7 @@ impl Drop for Scene {
         for holder in &mut self.holders {
             while matches!(holder.process.try_wait(), Ok(None)) {
                 if start.elapsed() > END_WITHIN {
-                    // Not reaped yet, so the pid is still its own.
+                    // Not reaped yet, so the pid is still valid.
                     let _ = holder.process.kill();
                 }
                 thread::sleep(Duration::from_millis(5));

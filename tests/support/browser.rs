@@ -1,4 +1,4 @@
-//! A browser without a window, which is asked over its debugging pipe: messages in JSON, each with a zero behind it.
+//! A headless browser, controlled over its debugging pipe with JSON messages that end in NUL.
 
 use std::io::{self, BufRead as _, BufReader, PipeWriter, Write as _};
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::{Child, command, needed, until};
 
 /// Chromium with one page.
 pub struct Browser {
-    // In this order: it ends before its folder is removed.
+    // Dropped in this order: it exits before its folder is removed.
     _child: Child,
     _folder: TempDir,
     to: PipeWriter,
@@ -21,7 +21,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts it, with these options; without it the test is skipped.
+    /// Starts Chromium with these options; skips the test if it is missing.
     pub fn start(options: &[&str]) -> Option<Browser> {
         let program = needed("chromium")?;
         let folder = TempDir::new().unwrap();
@@ -83,7 +83,7 @@ impl Browser {
             .collect()
     }
 
-    /// What a method of the protocol gives.
+    /// Calls a method of the protocol and returns its result.
     #[track_caller]
     pub fn ask(&mut self, method: &str, parameters: &Value) -> Value {
         self.asked += 1;
@@ -100,7 +100,7 @@ impl Browser {
         answer["result"].clone()
     }
 
-    /// Opens a file, in dark colours or light ones.
+    /// Opens a file with a dark or a light color scheme.
     #[track_caller]
     pub fn open(&mut self, path: &Path, scheme: &str) {
         let scheme = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
@@ -114,7 +114,7 @@ impl Browser {
         });
     }
 
-    /// The value of an expression in the page.
+    /// Evaluates an expression in the page.
     #[track_caller]
     pub fn value(&mut self, expression: &str) -> Value {
         let asked = json!({ "expression": expression, "returnByValue": true });
@@ -123,7 +123,7 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// The page as it is now.
+    /// The current page.
     #[track_caller]
     pub fn html(&mut self) -> String {
         let root = self.ask("DOM.getDocument", &json!({ "depth": 0 }));
@@ -132,7 +132,7 @@ impl Browser {
         html["outerHTML"].as_str().unwrap().to_owned()
     }
 
-    /// The page said nothing in the console, and loaded nothing beside itself.
+    /// Asserts that the page wrote nothing to the console, and loaded nothing else.
     #[track_caller]
     pub fn assert_quiet(&self) {
         let said = [

@@ -1,4 +1,4 @@
-//! Programs that run while a test goes on, and end with it.
+//! Child processes that run during a test.
 
 use std::fmt::{self, Debug, Display};
 use std::fs::OpenOptions;
@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 
 use super::{Run, spawn, until, until_ok};
 
-/// A child; killed and waited for on drop.
+/// A child; killed and reaped on drop.
 #[derive(Debug)]
 pub struct Child(Option<process::Child>);
 
@@ -26,7 +26,7 @@ impl Child {
     ///
     /// # Panics
     ///
-    /// When it cannot be started.
+    /// If it cannot be started.
     #[track_caller]
     pub fn start(command: &mut Command) -> Child {
         let child = spawn(command);
@@ -35,7 +35,7 @@ impl Child {
         ))
     }
 
-    /// The same with both outputs in pipes.
+    /// Starts a command with both outputs in pipes.
     #[track_caller]
     pub fn piped(command: &mut Command) -> Child {
         Child::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
@@ -59,43 +59,43 @@ impl Child {
         send(self.pid(), signal);
     }
 
-    /// What its status says behind a name.
+    /// A value of `/proc/PID/status`.
     fn status(&self, name: &str) -> String {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap().trim().to_owned()
     }
 
-    /// Waits until it hears of a signal.
+    /// Waits until it catches a signal.
     #[track_caller]
     pub fn until_caught(&self, signal: Signal) {
         until("a handler", || {
             let caught = u64::from_str_radix(&self.status("SigCgt:"), 16).unwrap();
             (caught >> (signal as i32 - 1) & 1 == 1).then_some(())
         });
-        // The handler comes a moment before it knows what to do. Nobody sleeps in between.
+        // The handler is installed shortly before it can act, but without a sleep in between.
         until("it sleeps", || {
             self.status("State:").starts_with('S').then_some(())
         });
     }
 
-    /// Takes the pipe of its output.
+    /// Takes its standard output.
     pub fn stdout(&mut self) -> ChildStdout {
         self.child_mut().stdout.take().expect("a pipe")
     }
 
-    /// True if it has ended.
+    /// True if it has exited.
     pub fn is_over(&mut self) -> bool {
         self.child_mut().try_wait().unwrap().is_some()
     }
 
-    /// Waits until it sleeps and has nothing to do: for so long it was never awake.
+    /// Waits until it sleeps for a while with nothing to do.
     #[track_caller]
     pub fn until_at_rest(&self) {
         self.until_asleep("nothing to do", |in_call| in_call != libc::SYS_write);
     }
 
-    /// Waits until it sleeps for long in such a system call.
+    /// Waits until it sleeps for long in a matching system call.
     #[track_caller]
     fn until_asleep(&self, what: &str, is_it: impl Fn(libc::c_long) -> bool) {
         const LONG: Duration = Duration::from_millis(50);
@@ -107,21 +107,21 @@ impl Child {
         until(what, || {
             let before = look()?;
             std::thread::sleep(LONG);
-            // Numbers: the call, its arguments.
+            // The number of the call, then its arguments.
             let call = std::fs::read_to_string(&path).unwrap();
             let call = call.split(' ').next()?.parse().ok()?;
             (look()? == before && is_it(call)).then_some(())
         });
     }
 
-    /// Waits until the pipe of its output takes nothing more, and it has more to write.
+    /// Waits until its output pipe is full, and it has more to write.
     #[track_caller]
     pub fn wait_for_full_pipe(&self) {
         self.fill_pipe(|| ());
         self.until_asleep("more to write", |_| true);
     }
 
-    /// The same, where this gives it something to write.
+    /// Likewise; `act` gives it something to write.
     #[track_caller]
     pub fn fill_pipe(&self, mut act: impl FnMut()) {
         let path = format!("/proc/{}/fd/1", self.pid());
@@ -135,7 +135,7 @@ impl Child {
         });
     }
 
-    /// Waits for its end; gives what is left in the pipes.
+    /// Waits until it exits; returns the rest of its output.
     pub fn end(mut self) -> Run {
         let child = self.0.take().expect("it has not been waited for");
         child.wait_with_output().unwrap().into()
@@ -155,7 +155,7 @@ pub fn send(pid: u32, signal: Signal) {
     kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();
 }
 
-/// A child whose lines are read as it writes them.
+/// A child whose output is read line by line.
 pub struct Reading<T> {
     child: Child,
     told: Arc<Mutex<Vec<T>>>,
@@ -163,7 +163,7 @@ pub struct Reading<T> {
 }
 
 impl<T: Clone + Debug + Send + 'static> Reading<T> {
-    /// Starts a command, of which each line is read so.
+    /// Starts a command and parses each line with `read`.
     #[track_caller]
     pub fn start(command: &mut Command, read: fn(String) -> T) -> Reading<T> {
         let mut child = Child::piped(command);
@@ -182,21 +182,21 @@ impl<T: Clone + Debug + Send + 'static> Reading<T> {
         }
     }
 
-    /// What was written until now.
+    /// What was read so far.
     pub fn told(&self) -> Vec<T> {
         self.told.lock().unwrap().clone()
     }
 
-    /// True if what was written is so.
+    /// True if what was read so far satisfies a condition.
     pub fn is(&self, is_so: impl Fn(&[T]) -> bool) -> bool {
         is_so(&self.told.lock().unwrap())
     }
 
-    /// Waits until what was written is so.
+    /// Waits until what was read satisfies a condition.
     ///
     /// # Panics
     ///
-    /// When it is not in time.
+    /// If it does not in time.
     #[track_caller]
     pub fn wait_for(&self, what: impl Display, is_so: impl Fn(&[T]) -> bool) {
         until_ok(what, || self.is(&is_so).then_some(()).ok_or(self));
@@ -212,19 +212,19 @@ impl<T: Clone + Debug + Send + 'static> Reading<T> {
         self.child.signal(signal);
     }
 
-    /// Waits until it sleeps and has nothing to do.
+    /// Waits until it is idle.
     #[track_caller]
     pub fn until_at_rest(&self) {
         self.child.until_at_rest();
     }
 
-    /// Ends it by a signal; gives what it wrote and how it ended.
+    /// Ends it by a signal; returns its output and how it exited.
     pub fn end_by(self, signal: Signal) -> (Vec<T>, Run) {
         self.signal(signal);
         self.outcome()
     }
 
-    /// Waits for its end.
+    /// Waits until it exits.
     pub fn outcome(self) -> (Vec<T>, Run) {
         let run = self.child.end();
         self.reader.join().unwrap();

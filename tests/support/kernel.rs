@@ -1,8 +1,8 @@
-//! What the kernel that runs can tell.
+//! Features of the running kernel.
 
 use super::skip;
 
-/// True from this version of Linux on.
+/// True if Linux has at least this version.
 pub fn is_from(version: (u32, u32)) -> bool {
     let system = rustix::system::uname();
     let release = system.release().to_str().unwrap();
@@ -17,7 +17,7 @@ pub fn lists_bound() -> bool {
     is_from((6, 8))
 }
 
-/// True if it does; if not, the test is skipped.
+/// Likewise; skips the test if false.
 pub fn can_list_bound() -> bool {
     let lists = lists_bound();
     if !lists {

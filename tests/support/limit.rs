@@ -1,7 +1,7 @@
-//! An end for tests that hang: they fail, and what they wait for is told.
+//! A time limit for tests that hang: they fail with a report of what they wait for.
 //!
-//! A test that waits for a child, a thread or a socket without a limit of its own would keep everything behind it
-//! from its end, and nobody would learn which it was.
+//! Without it, a test that waits forever for a child, a thread or a socket would block all later tests, and
+//! nobody would know which it was.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,13 +16,13 @@ use nix::sys::signal::{Signal, kill};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, gettid, sysconf};
 
-/// How long one test may take, in seconds: several times what the longest waits of one test come to.
+/// Time limit of one test in seconds: several times the sum of the longest waits of a test.
 const LIMIT: u64 = 600;
 
-/// What threads are called, for the kernel keeps 15 bytes of it.
+/// Full names of threads, because the kernel truncates them to 15 bytes.
 static NAMES: Mutex<BTreeMap<u32, String>> = Mutex::new(BTreeMap::new());
 
-/// Begins to look after the tests of this process, the first time, and keeps the name of this one.
+/// Starts the watcher of this process, once, and stores the name of the current test.
 pub(super) fn keep() {
     static ONCE: Once = Once::new();
     if let Some(name) = thread::current().name() {
@@ -43,7 +43,7 @@ fn watch_over() {
             continue;
         }
         let report = report(&late);
-        // Not caught with the output of a test.
+        // To standard error, past the harness, which captures the output of tests.
         let _ = io::stderr().write_all(report.as_bytes());
         for child in late.iter().flat_map(|task| children(process::id(), *task)) {
             let _ = kill(Pid::from_raw(child.cast_signed()), Signal::SIGKILL);
@@ -56,7 +56,7 @@ fn names() -> MutexGuard<'static, BTreeMap<u32, String>> {
     NAMES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The threads of this process, each of them a test or begun by one, that are older than so many seconds.
+/// Threads of this process that are older than `limit` seconds: tests, or started by one.
 fn late(limit: u64) -> Vec<u32> {
     let own = process::id();
     let ticks = u64::try_from(sysconf(SysconfVar::CLK_TCK).unwrap().unwrap()).unwrap();
@@ -77,7 +77,7 @@ fn late(limit: u64) -> Vec<u32> {
         .collect()
 }
 
-/// Which tests they are, and where they and their children are in the kernel.
+/// Reports the tests, and the system calls in which they and their children wait.
 fn report(late: &[u32]) -> String {
     let own = process::id();
     let mut text = format!("\nnot over after {LIMIT} s:\n");
@@ -105,7 +105,7 @@ fn describe(text: &mut String, of: u32, task: u32, lead: &str) {
     let _ = writeln!(text, "{lead}{task} {name}\n    call {call}; {place}");
 }
 
-/// The processes that a thread started and that have not been waited for.
+/// Children of a thread that were not reaped.
 fn children(process: u32, task: u32) -> Vec<u32> {
     let list = file(process, task, "children");
     list.split_whitespace()
@@ -113,7 +113,7 @@ fn children(process: u32, task: u32) -> Vec<u32> {
         .collect()
 }
 
-/// Nothing where there is no such file, or no longer.
+/// Empty if the file does not exist, or no longer.
 fn file(process: u32, task: u32, name: &str) -> String {
     let path = format!("/proc/{process}/task/{task}/{name}");
     String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()

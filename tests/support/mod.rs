@@ -1,4 +1,4 @@
-//! What the tests have in common.
+//! Support code for tests: starting programs, waiting, skipping.
 
 mod browser;
 mod child;

@@ -1,10 +1,10 @@
-//! What the row of a socket must say.
+//! Compares the row of a socket with what the scene expects.
 
 use serde_json::Value;
 
 use crate::scene::Expected;
 
-/// Is the row this socket? By protocol, addresses and inode, whatever else it says.
+/// True if the row is of this socket: by protocol, addresses and inode.
 pub fn is_of(row: &Value, expected: &Expected) -> bool {
     let identity = ["protocol", "family", "inode"];
     let addresses = ["local_address", "local_port", "peer_address", "peer_port"];
@@ -22,9 +22,9 @@ pub fn is_of(row: &Value, expected: &Expected) -> bool {
     })
 }
 
-/// What the keys of its row must hold, as far as the scene says.
+/// The expected values of a row, as far as the scene knows them.
 pub fn fields(expected: &Expected) -> Vec<(&'static str, Value)> {
-    // The kernel tells peer and queues there as an earlier connection left them.
+    // The kernel leaves the peer and queues of an earlier connection there.
     let is_bound = expected.state == "BOUND";
     let mut fields: Vec<(&str, Value)> = vec![
         ("protocol", expected.protocol.into()),
@@ -89,7 +89,7 @@ fn port(number: u16, zero_is_one: bool) -> Value {
         .into()
 }
 
-/// The name of a unix socket as every format writes it.
+/// The name of a unix socket as in every format.
 pub fn shown(name: &[u8]) -> Value {
     match name {
         [] => Value::Null,
@@ -99,7 +99,7 @@ pub fn shown(name: &[u8]) -> Value {
     }
 }
 
-/// The bytes of a name as it is shown: an `@` that begins it is the NUL of an abstract one.
+/// The bytes of a displayed name: a leading `@` is the NUL of an abstract one.
 pub fn bytes_of(shown: &str) -> Vec<u8> {
     match shown.strip_prefix('@') {
         Some(rest) => [b"\0", &lsock::text::unescape(rest)[..]].concat(),
@@ -107,8 +107,8 @@ pub fn bytes_of(shown: &str) -> Vec<u8> {
     }
 }
 
-/// What the row says otherwise than expected; empty when it agrees. `unknown` are the keys that
-/// the source cannot know and must leave `null`.
+/// The differences between a row and what is expected; empty if none. Keys in `unknown` are unknown to the
+/// source and must be `null`.
 pub fn differences(row: &Value, expected: &Expected, unknown: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for (key, value) in fields(expected) {

@@ -1,4 +1,4 @@
-//! Programs that run to their end in the namespace of the thread that asks, and what they said.
+//! Runs programs to completion in the network namespace of the calling thread.
 
 use std::ffi::OsStr;
 use std::fmt::{self, Debug};
@@ -19,7 +19,7 @@ use crate::scene::{Namespace, Scene};
 /// The built program.
 pub const LSOCK: &str = env!("CARGO_BIN_EXE_lsock");
 
-/// What one run gave.
+/// The result of a run.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Run {
     /// Exit status; `None` = a signal ended it.
@@ -51,11 +51,11 @@ impl Debug for Run {
 }
 
 impl Run {
-    /// A run that had nothing to complain of, but for what a kernel before 6.8 does not list.
+    /// Asserts that a run succeeded without messages, except about what a kernel before 6.8 does not list.
     ///
     /// # Panics
     ///
-    /// When it said something else on stderr or its status is not 0.
+    /// If stderr has something else, or the status is not 0.
     #[track_caller]
     pub fn clean(mut self) -> Run {
         if !lists_bound() && self.stderr == UNLISTED_BY_KERNEL {
@@ -65,11 +65,11 @@ impl Run {
         self
     }
 
-    /// The same, or one that told what `/proc/net` does not list.
+    /// Likewise, or with a message about what `/proc/net` does not list.
     ///
     /// # Panics
     ///
-    /// When it said something else or its status is not 0.
+    /// If stderr has something else, or the status is not 0.
     #[track_caller]
     pub fn listed(mut self) -> Run {
         if self.stderr == UNLISTED {
@@ -78,12 +78,12 @@ impl Run {
         self.clean()
     }
 
-    /// A run that told at most, in one line, how many processes it could not read: there may be
-    /// one that is closed even to root.
+    /// Asserts that a run succeeded with at most one line, about processes that cannot be read: some may be
+    /// closed even to root.
     ///
     /// # Panics
     ///
-    /// When it said something else or its status is not 0.
+    /// If stderr has something else, or the status is not 0.
     #[track_caller]
     pub fn done(self) -> Run {
         let mut lines = self.stderr.lines();
@@ -93,17 +93,17 @@ impl Run {
         self
     }
 
-    /// Its data.
+    /// Standard output as text.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.stdout).expect("every format is UTF-8")
     }
 
-    /// Its lines.
+    /// Lines of standard output.
     pub fn lines(&self) -> Vec<&str> {
         self.text().lines().collect()
     }
 
-    /// Its lines, each a value.
+    /// Lines of standard output, parsed as JSON.
     pub fn values(&self) -> Vec<Value> {
         let lines = self.text().lines();
         lines
@@ -111,29 +111,29 @@ impl Run {
             .collect()
     }
 
-    /// Its document.
+    /// Standard output, parsed as JSON.
     pub fn document(&self) -> Value {
         serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The sockets of its document.
+    /// The sockets in the document.
     pub fn sockets(&self) -> Vec<Value> {
         let document = self.document();
         document["sockets"].as_array().expect("an array").clone()
     }
 
-    /// The sockets of its document, each as one line, in order.
+    /// The sockets in the document, each on one line, sorted.
     pub fn rows(&self) -> Vec<String> {
         let mut rows: Vec<String> = self.sockets().iter().map(Value::to_string).collect();
         rows.sort_unstable();
         rows
     }
 
-    /// Every message is one of ours and none shows how Rust prints an error.
+    /// Asserts that every message has our form, without Rust debug output.
     ///
     /// # Panics
     ///
-    /// When one is not.
+    /// If one does not.
     #[track_caller]
     pub fn assert_speaks_plainly(&self) {
         let lines: Vec<&str> = self.stderr.lines().collect();
@@ -148,8 +148,8 @@ impl Run {
     }
 }
 
-/// Catches signals that are ignored here (`nohup`, a command in the background of a shell): what is started
-/// inherits that they are ignored, and must hear of them.
+/// Catches signals that are ignored here (`nohup`, background commands of a shell), because children would
+/// inherit that and miss them.
 fn catch_ignored_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -164,7 +164,7 @@ fn catch_ignored_signals() {
     });
 }
 
-/// A command whose messages are in English and whose output has no colours.
+/// A command with English messages and without colors.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     catch_ignored_signals();
     let mut command = Command::new(program);
@@ -173,7 +173,7 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// The program, without settings of the environment.
+/// The program without settings from the environment.
 pub fn program() -> Command {
     command(LSOCK)
 }
@@ -182,7 +182,7 @@ pub fn program() -> Command {
 ///
 /// # Panics
 ///
-/// When it cannot be started.
+/// If it cannot be started.
 #[track_caller]
 pub fn run(command: &mut Command) -> Run {
     let output = output(command);
@@ -192,45 +192,45 @@ pub fn run(command: &mut Command) -> Run {
         .into()
 }
 
-/// Runs the program with these words.
+/// Runs the program with these arguments.
 #[track_caller]
 pub fn lsock(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run {
     run(program().args(words))
 }
 
-/// What `/proc/net` does not list, though `-a` asks for it.
+/// The warning about what `/proc/net` does not list with `-a`.
 pub const UNLISTED: &str =
     "lsock: warning: TCP sockets in BOUND are not listed: /proc/net does not report them\n";
 
-/// What an older kernel does not list, though `-a` asks for it.
+/// The warning about what an older kernel does not list with `-a`.
 pub const UNLISTED_BY_KERNEL: &str = "lsock: warning: TCP sockets in BOUND are not listed: the kernel reports \
                                       them from Linux 6.8 on\n";
 
-/// The sockets that `lsock <words> --json` lists without complaint.
+/// The sockets of `lsock <words> --json`, which must not warn.
 #[track_caller]
 pub fn list(words: &[&str]) -> Vec<Value> {
     lsock([words, &["--json"]].concat()).listed().sockets()
 }
 
-/// Where a program is; without it the test is skipped.
+/// The path of a program; skips the test if it is missing.
 pub fn needed(program: &str) -> Option<PathBuf> {
     let found = find_program(program);
     found.inspect_err(|error| skip(error)).ok()
 }
 
-/// True if a program is here; otherwise the test is skipped.
+/// True if a program exists; otherwise skips the test.
 pub fn has(program: &str) -> bool {
     needed(program).is_some()
 }
 
-/// What another tool prints; without it the test is skipped.
+/// The output of another tool; skips the test if it is missing.
 pub fn tool(name: &str, words: &[&str]) -> Option<Vec<u8>> {
     let run = run(command(needed(name)?).args(words));
     assert_eq!(run.status, Some(0), "{name} {words:?}: {run:?}");
     Some(run.stdout)
 }
 
-/// A namespace in which nobody else has sockets; without it the test is skipped.
+/// A namespace without other sockets; skips the test if that is impossible.
 pub fn fresh() -> Option<Namespace> {
     let namespace = Namespace::enter();
     if let Namespace::Shared { why } = &namespace {
@@ -239,14 +239,14 @@ pub fn fresh() -> Option<Namespace> {
     Some(namespace).filter(Namespace::is_fresh)
 }
 
-/// Everything there is, in a namespace of its own.
+/// The complete scene, in its own namespace.
 pub fn stage() -> Option<(Scene, Namespace)> {
     let namespace = fresh()?;
     let scene = Scene::everything(&namespace);
     Some((scene, namespace))
 }
 
-/// A writer whose bytes can be had afterwards.
+/// A writer whose bytes can be read later.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);
 
@@ -261,7 +261,7 @@ impl Write for Kept {
     }
 }
 
-/// Runs the program's code in this process and thread: thousands of runs are quick.
+/// Runs the program's code in this process and thread, which is faster for thousands of runs.
 pub fn lsock_within(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run {
     let words = arguments.into_iter().map(|word| word.as_ref().to_owned());
     let words = std::iter::once("lsock".into()).chain(words);

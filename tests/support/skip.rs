@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::PathBuf;
 
-/// What a kernel may be built without: reasons that hold though everything is installed.
+/// Features that a kernel may lack even if everything is installed.
 const KERNEL_LACKS: [&str; 2] = [
     "this kernel does not list raw sockets over netlink",
     "sock_diag lists bound sockets since Linux 6.8",
@@ -26,7 +26,7 @@ pub fn skip(reason: impl Display) {
     assert!(known || !required, "cannot run here: {reason}");
     let test = std::thread::current();
     let test = test.name().unwrap_or("?");
-    // Past the harness, which keeps what a test that passes prints.
+    // Past the harness, which captures the output of passing tests.
     let _ = writeln!(std::io::stderr(), "skipped: {test}: {reason}");
     let line = format!("{}\t{test}\t{reason}\n", run());
     let open = |list| File::options().append(true).create(true).open(list);
@@ -38,13 +38,13 @@ pub fn skip(reason: impl Display) {
     );
 }
 
-/// Tells the binaries that one `cargo test` starts from those of another.
+/// Distinguishes runs of `cargo test`: all its binaries have the same parent.
 fn run() -> u32 {
     std::os::unix::process::parent_id()
 }
 
-/// Where the list of what was skipped may be: beside the programs that are built, or, for whoever may not
-/// write there, among temporary files.
+/// Possible files for the list of skipped tests: beside the built programs or, if that is not writable, among
+/// temporary files.
 fn lists() -> [PathBuf; 2] {
     let program = std::env::current_exe().unwrap();
     let folder = program.ancestors().nth(2).unwrap();
@@ -52,7 +52,7 @@ fn lists() -> [PathBuf; 2] {
     [folder.join("skipped"), std::env::temp_dir().join(temporary)]
 }
 
-/// Takes the list of this run and removes it: each reason, with the tests that it stopped.
+/// Takes and removes the list of this run: each reason with its tests.
 pub fn take() -> BTreeMap<String, BTreeSet<String>> {
     let begin = format!("{}\t", run());
     let mut reasons: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

@@ -1,9 +1,9 @@
-//! Starts of children, one after another.
+//! Starts child processes one at a time.
 //!
-//! Between its `fork` and its `exec` a child holds a copy of every descriptor of this process. What another test
-//! closes meanwhile stays open, its last holder is somebody else, and a program that is written cannot be run.
+//! Between `fork` and `exec` a child has copies of all descriptors of this process. If another test closes
+//! one meanwhile, it stays open with another last holder, and a program being written cannot be executed.
 //!
-//! So there is one place where children start, and whoever closes something waits there.
+//! So all children are started here, and whoever closes something waits for that.
 
 #![allow(dead_code, reason = "each program of tests has a part of it")]
 
@@ -21,10 +21,10 @@ thread_local! {
     static IS_UNDISTURBED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does this while no other thread has a child between its `fork` and its `exec`: what is closed here is closed when
-/// it is over, and nobody but this process closed it.
+/// Runs `act` while no other thread has a child between `fork` and `exec`, so that what it closes is really
+/// closed when it returns.
 pub fn undisturbed<T>(act: impl FnOnce() -> T) -> T {
-    /// Says that it is over, after a panic too.
+    /// Ends the exclusion, even after a panic.
     struct Over;
     impl Drop for Over {
         fn drop(&mut self) {
@@ -39,26 +39,27 @@ pub fn undisturbed<T>(act: impl FnOnce() -> T) -> T {
     act()
 }
 
-/// Closes what it is given: no child has a copy of it.
+/// Drops a value of which no child has a copy.
 pub fn close<T>(held: T) {
     undisturbed(|| drop(held));
 }
 
-/// Starts a command, and waits until it has no copies of what this process holds.
+/// Starts a command, and waits until it has no copies of our descriptors.
 pub fn spawn(command: &mut Command) -> io::Result<process::Child> {
     limit::keep();
     undisturbed(|| {
         let (mut reader, writer) = io::pipe()?;
         let child = command.spawn();
         drop(writer);
-        // The parent goes on when the child has its new memory, and only then its copies are closed: this is one.
+        // The parent continues when the child has its new memory; only then are its copies closed, including
+        // this one.
         let end = reader.read(&mut [0])?;
         assert_eq!(end, 0, "nobody writes into it");
         child
     })
 }
 
-/// Runs a command to its end, both outputs in pipes.
+/// Runs a command to completion, with both outputs in pipes.
 pub fn output(command: &mut Command) -> io::Result<Output> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     spawn(command)?.wait_with_output()
@@ -77,7 +78,7 @@ fn what_is_closed_while_children_start_is_closed() {
             close(reader);
             let refused = writer.write(b"x").unwrap_err();
             assert_eq!(refused.kind(), io::ErrorKind::BrokenPipe);
-            // Others wait for their turn.
+            // Gives others their turn.
             std::thread::sleep(std::time::Duration::from_micros(100));
         }
     });

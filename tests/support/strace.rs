@@ -1,4 +1,4 @@
-//! The program under `strace`: what it asks the system for, and system calls that are made to fail.
+//! Runs the program under `strace`: traces its system calls, or makes them fail.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 use super::{LSOCK, Run, command, fresh, output, run, skip};
 use crate::scene::Namespace;
 
-/// True if `strace` can trace here; otherwise the test is skipped.
+/// True if `strace` works here; otherwise skips the test.
 pub fn can_strace() -> bool {
     static FAILURE: OnceLock<Option<String>> = OnceLock::new();
     let failure = FAILURE.get_or_init(|| {
@@ -20,7 +20,7 @@ pub fn can_strace() -> bool {
     failure.is_none()
 }
 
-/// A namespace of its own, where `strace` can trace.
+/// A namespace in which `strace` works.
 pub fn straced() -> Option<Namespace> {
     fresh().filter(|_| can_strace())
 }
@@ -32,8 +32,8 @@ pub fn strace(options: &[&str]) -> Command {
     strace
 }
 
-/// `lsock <words>` and what `strace -e trace=<calls>` writes about it; bytes sent are in that as
-/// hexadecimal dumps. Nothing where `strace` cannot trace.
+/// Runs `lsock <words>` under `strace -e trace=<calls>` and returns the trace, with sent bytes as hex dumps.
+/// `None` if `strace` does not work.
 pub fn traced(calls: &str, words: &[&str]) -> Option<(Run, String)> {
     if !can_strace() {
         return None;
@@ -45,7 +45,7 @@ pub fn traced(calls: &str, words: &[&str]) -> Option<(Run, String)> {
     Some((run, std::fs::read_to_string(path).unwrap()))
 }
 
-/// How often the program makes a call.
+/// The number of times the program makes a call.
 pub fn calls(call: &str, words: &[&str]) -> usize {
     let (run, trace) = traced(call, words).expect("strace can trace");
     assert!(run.status.is_some(), "{run:?}");
@@ -53,8 +53,8 @@ pub fn calls(call: &str, words: &[&str]) -> usize {
     trace.lines().filter(|line| line.contains(&begin)).count()
 }
 
-/// Runs the program under `strace` with these faults: `socket:error=EPERM`; `/path` limits them to that
-/// file.
+/// Runs the program under `strace` with these faults: `socket:error=EPERM`; a `/path` among them limits them
+/// to that file.
 pub fn with_faults(faults: &[&str], words: &[&str]) -> Run {
     let options = faults.iter().map(|fault| match fault.strip_prefix('/') {
         Some(_) => format!("--trace-path={fault}"),
@@ -63,7 +63,7 @@ pub fn with_faults(faults: &[&str], words: &[&str]) -> Run {
     let options: Vec<String> = options.chain(["-o/dev/null".to_owned()]).collect();
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     let mut run = run(strace(&options).args(words));
-    // What `strace` says about a path that is a link.
+    // Messages of `strace` about symbolic links.
     let lines = run.stderr.split_inclusive('\n');
     let lines = lines.filter(|line| !line.starts_with("strace: Requested path"));
     run.stderr = lines.collect();

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long anything may take: longer than `TIME_WAIT`, on a machine with a lot to do.
+/// Maximum time to wait: longer than `TIME_WAIT`, and enough for a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(100);
-/// Between two attempts, at first and at last.
+/// The first and the longest pause between attempts.
 const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
-/// Lines of a text that are shown of its begin, and as many of its end.
+/// The most lines shown of a text's start, and of its end.
 const SHOWN: usize = 40;
 
-/// Stops what goes on beside a test, on every way out of it: a scope waits for its threads.
+/// Stops a background thread on drop, because a scope waits for its threads.
 pub struct Stop<'a>(pub &'a AtomicBool);
 
 impl Drop for Stop<'_> {
@@ -21,21 +21,21 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// Asks until there is an answer.
+/// Polls until there is an answer.
 ///
 /// # Panics
 ///
-/// When there is none in time.
+/// If there is none in time.
 #[track_caller]
 pub fn until<T>(what: impl Display, mut ask: impl FnMut() -> Option<T>) -> T {
     until_ok(what, || ask().ok_or(""))
 }
 
-/// Asks until there is an answer; on giving up the last refusal is shown.
+/// Polls until there is an answer; the panic shows the last error.
 ///
 /// # Panics
 ///
-/// When there is none in time.
+/// If there is none in time.
 #[track_caller]
 pub fn until_ok<T, E: Display>(what: impl Display, mut ask: impl FnMut() -> Result<T, E>) -> T {
     let begun = Instant::now();
@@ -55,7 +55,7 @@ pub fn until_ok<T, E: Display>(what: impl Display, mut ask: impl FnMut() -> Resu
     }
 }
 
-/// A text without its middle when it is long.
+/// A text without its middle if it is long.
 pub fn short(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     if lines.len() <= 2 * SHOWN {
