@@ -1,4 +1,4 @@
-//! Netlink first, `/proc/net` for the tables that netlink does not list.
+//! Reads netlink first, and `/proc/net` for the tables that netlink does not list.
 
 use std::collections::HashSet;
 use std::io;
@@ -10,16 +10,16 @@ use super::{Outcome, ProcfsSource, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Cause, Protocol, Socket, Table, Warning};
 
-/// Chooses per table, before its first row.
+/// Chooses a source per table, before its first row.
 pub struct AutoSource {
     netlink: Box<dyn Source>,
     procfs: ProcfsSource,
-    /// What was warned of: modules that are missing, and `None` for rights.
+    /// Warnings given: missing modules, and `None` for missing privileges.
     told: HashSet<Option<&'static str>>,
 }
 
 impl AutoSource {
-    /// From its two halves.
+    /// Combines the two sources.
     pub fn new(netlink: Box<dyn Source>, procfs: ProcfsSource) -> Self {
         Self {
             netlink,
@@ -41,7 +41,7 @@ impl Source for AutoSource {
             other => return other,
         };
         if !table.protocol.in_proc_net() {
-            // Where the kernel speaks it, sockets may be missing.
+            // If the kernel supports the protocol, sockets may be missing.
             return Err(error);
         }
         let mut outcome = match self.procfs.visit(table, request, visitor) {
@@ -51,8 +51,8 @@ impl Source for AutoSource {
                 return Err(Error::Unusable(both));
             }
         };
-        // Without rights, or without the module, it is worth a word that `/proc/net` tells less: once, as no
-        // table can be listed without rights. Few kernels have raw_diag: that is nothing to warn of.
+        // Without privileges or module, warn that `/proc/net` has fewer fields: once, as without privileges no table
+        // can be listed. Few kernels have raw_diag, so its absence is normal.
         let protocol = table.protocol;
         let lacks_module = protocol != Protocol::Raw && is_one_of(&error, &[Errno::NOENT]);
         let lacks_rights = is_one_of(&error, NOT_ALLOWED);

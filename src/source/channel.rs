@@ -1,4 +1,4 @@
-//! One netlink socket and the datagrams that come from it.
+//! A netlink socket and its datagrams.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
@@ -14,23 +14,22 @@ use rustix::net::RecvFlags;
 
 use crate::wire::{self, Messages};
 
-/// What came is of another dump.
+/// A reply belongs to another dump.
 pub(super) const OTHER_REPLY: &str = "an answer to another request came between";
 
-/// How often a dump is begun again when it was disturbed and nothing of it was shown.
+/// How often a disturbed dump is repeated, if nothing of it was shown.
 pub(super) const REPEATS: u32 = 3;
 /// The kernel fills at most 32 KiB per `recv`.
 pub(super) const BUFFER_LEN: usize = 32 * 1024;
 
-/// Datagrams of others than the kernel that are dropped before one gives up: whoever sends them without
-/// end would hold up the listing.
+/// Limit of datagrams dropped from senders other than the kernel: an endless sender would block the listing.
 const MOST_STRANGERS: u64 = 1_000;
 
-/// How many datagrams were dropped because the kernel did not send them. Whoever may administer the
+/// The number of datagrams dropped because the kernel did not send them. A process with `CAP_NET_ADMIN` in the
 /// network namespace can send to any port of it.
 pub(super) type Strangers = Arc<AtomicU64>;
 
-/// A `sock_diag` socket that hears nobody but the kernel.
+/// A `sock_diag` socket that receives only from the kernel.
 #[derive(Debug)]
 pub(super) struct KernelSocket {
     pub(super) socket: Socket,
@@ -38,18 +37,18 @@ pub(super) struct KernelSocket {
 }
 
 impl KernelSocket {
-    /// Opens one, which counts what others send.
+    /// Opens a socket, which counts datagrams of other senders.
     pub(super) fn open(strangers: Strangers) -> io::Result<Self> {
         Self::of(NETLINK_SOCK_DIAG, strangers)
     }
 
-    /// The same of another part of the kernel.
+    /// As [`Self::open`], for another netlink protocol.
     pub(super) fn of(protocol: isize, strangers: Strangers) -> io::Result<Self> {
         let socket = Socket::new(protocol)?;
         Ok(Self { socket, strangers })
     }
 
-    /// The next datagram of the kernel, in place of what `buffer` held.
+    /// Receives the next datagram of the kernel into `buffer`, replacing its content.
     pub(super) fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<()> {
         let flags = i32::try_from(RecvFlags::TRUNC.bits()).unwrap_or_default();
         loop {
@@ -86,12 +85,12 @@ pub(super) struct Channel {
     begin: Batch,
 }
 
-/// Datagrams of a dump that can be received before any of them is looked at. Most dumps are no longer:
-/// what disturbs one is known in time to begin it again. It also spares them a second thread.
+/// Datagrams of a dump that can be received before any is decoded. Most dumps are no longer: a disturbance is noticed
+/// in time to repeat the dump, and no second thread is needed.
 pub(super) const READ_FIRST: usize = 4;
-/// Datagrams that are handed from one thread to the other together.
+/// Datagrams handed from one thread to the other together.
 const BATCH_LEN: usize = 8;
-/// Batches that go round between two threads: one is filled, one is read, one waits.
+/// Batches shared by two threads: one is filled, one is read, one waits.
 const BATCHES: usize = 3;
 
 impl Channel {
@@ -103,7 +102,7 @@ impl Channel {
         }
     }
 
-    /// Sends a request to the kernel under a number that nobody can guess, which the answers have too.
+    /// Sends a request with a sequence number that nobody can guess, which the replies repeat.
     pub(super) fn send(&self, mut request: Vec<u8>) -> io::Result<u32> {
         let sequence = random();
         wire::set_sequence(&mut request, sequence);
@@ -117,8 +116,8 @@ impl Channel {
         }
     }
 
-    /// The answer to a request that is no dump, and the socket in it. When none came, it may still come:
-    /// then the channel is of no use any more.
+    /// Sends a request that is no dump; returns the reply, and the socket in it. If none came, it may still come: then
+    /// the channel is unusable.
     pub(super) fn ask(&mut self, request: Vec<u8>) -> io::Result<(&[u8], Option<&[u8]>)> {
         let sequence = self.send(request)?;
         let datagram = self.receive()?;
@@ -133,18 +132,16 @@ impl Channel {
         Ok(&self.buffer)
     }
 
-    /// The first datagrams of a dump; of a short one all, up to that of which `is_last` is true.
+    /// Receives the first datagrams of a dump; of a short one all, up to the one for which `is_last` holds.
     pub(super) fn receive_first(&mut self, is_last: impl Fn(&[u8]) -> bool) -> &mut Batch {
         self.begin.fill(&self.socket, is_last);
         &mut self.begin
     }
 
-    /// Gives every datagram that follows to `take`, until it breaks with the end of the dump, as it
-    /// must after an error.
+    /// Passes every further datagram to `take`, until it breaks at the end of the dump, as it must after an error.
     ///
-    /// They are received by a second thread, ahead of the one that takes them: the kernel collects
-    /// sockets while others are decoded and written. `is_last` must be true for the datagram that ends
-    /// the dump, so that nobody waits for one behind it.
+    /// A second thread receives them ahead: the kernel collects sockets while others are decoded and written. `is_last`
+    /// must hold for the datagram that ends the dump, so that nothing waits for another.
     pub(super) fn receive_rest<T>(
         &mut self,
         is_last: impl Fn(&[u8]) -> bool + Send,
@@ -159,7 +156,7 @@ impl Channel {
         })
     }
 
-    /// `None` when there is no second thread to be had.
+    /// `None` if no second thread can be started.
     fn receive_ahead<T>(
         &self,
         is_last: impl Fn(&[u8]) -> bool + Send,
@@ -168,11 +165,11 @@ impl Channel {
         let (full, taken) = sync_channel(BATCHES);
         let (back, empty) = sync_channel(BATCHES);
         for _ in 0..BATCHES {
-            // There is room for all of them.
+            // The channel has room for all of them.
             let _ = back.send(Batch::of(BATCH_LEN));
         }
         let socket = &self.socket;
-        // Both ends of this side go with the closure: without them the other thread ends.
+        // The closure owns both ends of this side: when it ends, the other thread does.
         thread::scope(move |scope| {
             let ahead = move || {
                 while let Ok(mut batch) = empty.recv() {
@@ -184,7 +181,7 @@ impl Channel {
             };
             thread::Builder::new().spawn_scoped(scope, ahead).ok()?;
             loop {
-                // Where the other thread saw an end and this one saw none, nothing follows.
+                // If only the other thread saw an end, nothing follows.
                 let mut batch = taken.recv().unwrap_or_else(|_| Batch::ended());
                 for datagram in batch.datagrams() {
                     if let ControlFlow::Break(end) = take(datagram) {
@@ -197,14 +194,14 @@ impl Channel {
     }
 }
 
-/// Datagrams that were received together. Those that go from one thread to the other do, because
-/// waking a thread costs as much as receiving one of them.
+/// Datagrams received together. They are passed between threads in batches, because waking a thread costs as much as
+/// receiving a datagram.
 #[derive(Debug)]
 pub(super) struct Batch {
     buffers: Vec<Vec<u8>>,
-    /// How many of them hold a datagram.
+    /// The number of buffers with a datagram.
     filled: usize,
-    /// What went wrong behind the last one.
+    /// The error after the last datagram.
     pub(super) failure: Option<io::Error>,
 }
 
@@ -226,7 +223,7 @@ impl Batch {
         }
     }
 
-    /// Receives datagrams up to the end of a dump; true when it is reached.
+    /// Receives datagrams up to the end of a dump; true if it is reached.
     fn fill(&mut self, socket: &KernelSocket, is_last: impl Fn(&[u8]) -> bool) -> bool {
         self.filled = 0;
         for buffer in &mut self.buffers {
@@ -246,14 +243,14 @@ impl Batch {
         self.buffers.iter().take(self.filled).map(Vec::as_slice)
     }
 
-    /// The same, and what went wrong behind it.
+    /// The datagrams, and then the error.
     pub(super) fn datagrams(&mut self) -> impl Iterator<Item = io::Result<&[u8]>> {
         let failure = self.failure.take();
         self.received().map(Ok).chain(failure.map(Err))
     }
 }
 
-/// As good a number as the keys of the standard library's hash tables.
+/// A random number as good as the keys of the standard library's hash tables.
 fn random() -> u32 {
     let number = RandomState::new().hash_one(()) >> 32;
     u32::try_from(number).unwrap_or_default()

@@ -1,6 +1,7 @@
-//! Checks of a filter, as instructions of a program that looks at a socket of TCP.
+//! Writes the checks of a filter as instructions of a program that tests TCP sockets.
 //!
-//! They are those that the kernel's lists get. What they cannot say of a socket lets it pass: it is tested in full
+//! They equal those of `INET_DIAG_REQ_BYTECODE`. A socket passes if they cannot decide; the full filter is applied
+//! later.
 //! later.
 
 use std::net::IpAddr;
@@ -10,59 +11,59 @@ use crate::bpf::{Assembler, Btf, Condition, Label, Malformed, Register as R, Val
 use crate::filter::{Check, Operation, Prefix, Side};
 use crate::model::Family;
 
-/// The structure that `struct sock` begins with.
+/// The structure at the start of `struct sock`.
 pub(super) const COMMON: &str = "sock_common";
 pub(super) const AF_INET6: i32 = 10;
 /// The kernel's numbers for the families.
 pub(super) const FAMILIES: [(Family, i32); 2] = [(Family::Inet, 2), (Family::Inet6, AF_INET6)];
-/// The own address and the peer's, each in IPv4 and in IPv6.
+/// The local and the peer address, each for IPv4 and IPv6.
 pub(super) const ADDRESSES: [[&str; 2]; 2] = [
     ["skc_rcv_saddr", "skc_v6_rcv_saddr"],
     ["skc_daddr", "skc_v6_daddr"],
 ];
-/// From a socket to its cgroup.
+/// The path from a socket to its cgroup.
 pub(super) const CGROUP: [[&str; 2]; 3] = [
     ["sock", "sk_cgrp_data.cgroup"],
     ["cgroup", "kn"],
     ["kernfs_node", "id"],
 ];
 
-/// Where the ports stand in eight bytes of the stack. In registers, the kernel would follow every way through the
-/// checks with what it knows of the ports there; at the begin of a word of the stack, too.
+/// Offsets of the ports in eight bytes of the stack. In registers, the verifier would follow every path through the
+/// checks with what it knows of the ports; so it would at the start of a stack word.
 const LOCAL_PORT: i16 = 2;
 const PEER_PORT: i16 = 4;
 
-/// What comes first in the eight bytes in front of an IPv4 address that is mapped into IPv6.
+/// The first words of an IPv4-mapped IPv6 address.
 const MAPPED: [u32; 3] = [0, 0, 0xffff];
 
 // States that are other structures than a socket (`include/net/tcp_states.h`).
 const TIME_WAIT: i32 = 6;
 const NEW_SYN_RECV: i32 = 12;
 
-/// Where a check leads.
+/// The targets of a check.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ways {
-    /// Nothing else matters.
+    /// The socket passes, whatever follows.
     pub(super) pass: Label,
     pub(super) fail: Label,
 }
 
-/// When a program looks at a socket.
+/// When a program tests a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
-    /// At a step of its life: what may be otherwise at another one passes.
+    /// At a transition: a value that may change later passes.
     Step,
-    /// At the moment for which it is listed.
+    /// When it is listed.
     Listed,
 }
 
-/// Writes checks into a program. The first two registers are lost in them.
+/// Writes checks into a program. They overwrite the first two registers.
 pub(super) struct Checks<'c, 'b> {
     pub(super) code: &'c mut Assembler,
     pub(super) btf: &'c Btf<'b>,
-    /// Where the address of the socket is.
+    /// The register with the socket's address.
     pub(super) socket: R,
-    /// Eight bytes of the stack, for the ports.
+    /// Eight bytes of the stack for the ports.
     pub(super) ports: i16,
     pub(super) when: When,
 }
@@ -75,15 +76,14 @@ impl Checks<'_, '_> {
         self.read(Two, local, [COMMON, "skc_num"])
     }
 
-    /// Keeps the ports, in the order of this machine, for the checks; 0 = this end is not known yet, or
-    /// there is none.
+    /// Stores the ports for the checks, in host order; 0 = this end is unknown, or there is none.
     pub(super) fn keep_ports(&mut self, local: R, peer: R) {
         for (place, port) in [(LOCAL_PORT, local), (PEER_PORT, peer)] {
             self.code.store(Two, R::STACK, self.ports + place, port);
         }
     }
 
-    /// The test that the kernel's lists get, operation by operation; what passes comes out behind it, too.
+    /// Writes the checks, operation by operation. A socket that passes may also continue after them.
     pub(super) fn write(
         &mut self,
         operations: &[Operation],
@@ -154,7 +154,7 @@ impl Checks<'_, '_> {
         Ok(())
     }
 
-    /// Passes what is there before and after a full socket.
+    /// Passes structures that are no full socket.
     fn is_full(&mut self, ways: Ways) -> Result<(), Malformed> {
         let state = self.btf.offset(COMMON, "skc_state", ValueKind::Number(1))?;
         self.code.load(Size::One, R::R1, self.socket, state);
@@ -164,7 +164,7 @@ impl Checks<'_, '_> {
         Ok(())
     }
 
-    /// Reads the port into the first register, if it is known.
+    /// Loads the port into the first register; passes if unknown.
     fn port(&mut self, side: Side, ways: Ways) {
         let place = self.ports
             + match side {
@@ -182,7 +182,7 @@ impl Checks<'_, '_> {
         family: Family,
         ways: Ways,
     ) -> Result<(), Malformed> {
-        // As long as there is no peer, neither address need be the last.
+        // Without a peer, neither address is final.
         self.port(Side::Peer, ways);
         let [own, peer] = ADDRESSES;
         let [ipv4, ipv6] = match side {
@@ -213,7 +213,7 @@ impl Checks<'_, '_> {
             }
         };
         for word in words {
-            // Bits that do not count.
+            // Bits outside the prefix.
             let rest = (32 - length).clamp(0, 32);
             if rest < 32 {
                 self.code.load(Four, R::R1, self.socket, place);
@@ -227,13 +227,13 @@ impl Checks<'_, '_> {
         Ok(())
     }
 
-    /// Goes there, whatever the socket. The kernel refuses a program in which nothing leads to what stands behind.
+    /// Jumps unconditionally. The kernel refuses a program with unreachable code, so the jump has a condition.
     fn leave(&mut self, to: Label) {
         self.code.set(R::R1, 0);
         self.code.jump(Condition::Is(R::R1, 0), to);
     }
 
-    /// Goes where it is, if the first register holds another number.
+    /// Jumps if the first register holds another number.
     fn differs(&mut self, number: u32, fail: Label) {
         self.code.set_unsigned(R::R2, number);
         self.code.jump(Condition::Differ(R::R1, R::R2), fail);
@@ -250,7 +250,7 @@ impl Checks<'_, '_> {
     }
 }
 
-/// The offset of a number of this size or, of eight bytes, an address.
+/// The offset of a number of this size; of eight bytes also of a pointer.
 pub(super) fn offset(
     btf: &Btf<'_>,
     size: Size,

@@ -1,4 +1,4 @@
-//! Connections whose addresses a network namespace translates.
+//! Connections that a network namespace translates (NAT).
 
 use std::io;
 use std::path::Path;
@@ -12,16 +12,16 @@ use crate::model::Translation;
 use crate::netns::Anchor;
 use crate::wire::{Body, Messages, conntrack_request, translation};
 
-/// Is there where connections are tracked. Asked elsewhere, the kernel would load what tracks them.
+/// Exists where connections are tracked. Elsewhere a request would make the kernel load the tracking modules.
 const TRACKS: &str = "sys/net/netfilter/nf_conntrack_max";
-/// Is there where a load balancer may send connections elsewhere, of which nobody tells.
+/// Exists where a load balancer may redirect connections, which cannot be listed.
 const BALANCES: &str = "thread-self/net/ip_vs";
 
-/// What the namespace of the calling thread translates, or that of another one.
+/// The translations of the calling thread's namespace, or of another.
 ///
 /// # Errors
 ///
-/// When that cannot be told: it takes `CAP_NET_ADMIN`.
+/// When they cannot be listed: this needs `CAP_NET_ADMIN`.
 pub fn translations(anchor: Option<&Arc<Anchor>>) -> io::Result<Vec<Translation>> {
     match anchor {
         Some(anchor) => anchor.run(translated)?,

@@ -1,4 +1,4 @@
-//! Decodes replies and lines, and lends their sockets: for a live listing and for a recording.
+//! Decodes replies and lines and lends their sockets, for live listings and recordings.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::error::Malformed;
 use crate::model::{Cause, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning};
 use crate::{procfs, wire};
 
-/// Decodes what is told of one table into a scratch socket and lends it.
+/// Decodes the replies about one table into a scratch socket and lends it.
 pub(super) struct Decoder<'r> {
     pub(super) request: &'r Request,
     pub(super) visitor: &'r mut dyn Visitor,
@@ -20,17 +20,17 @@ pub(super) struct Decoder<'r> {
     repeats: Repeats,
     pub(super) scratch: Socket,
     pub(super) lent: u64,
-    /// The kernel did not tell what BPF maps store.
+    /// True if the kernel refused to report BPF storage.
     pub(super) is_storage_refused: bool,
     is_bound_lent: bool,
-    /// Replies or lines that are no sockets.
+    /// Malformed replies or lines.
     pub(super) malformed: u64,
-    /// The line of the first, 0 if it has none, and what is wrong with it.
+    /// The line of the first one, 0 for a reply, and its error.
     first_malformed: Option<(u64, Cause)>,
 }
 
 impl<'r> Decoder<'r> {
-    /// For what answers `request` about `table`; unix peers are named from `names`.
+    /// For the replies to `request` about `table`; names unix peers from `names`.
     pub(super) fn new(
         source: Kind,
         table: Table,
@@ -58,12 +58,12 @@ impl<'r> Decoder<'r> {
         }
     }
 
-    /// Lends the socket of one reply; a reply that cannot be read is counted.
+    /// Lends the socket of a reply; a malformed reply is counted.
     pub(super) fn lend(&mut self, payload: &[u8]) -> ControlFlow<()> {
         let detail = self.request.extensions.unasked();
         let protocol = self.table.protocol;
         if payload.is_empty() && protocol == Protocol::Tipc {
-            // In the place of a socket in a state that was not asked for (`tipc_sk_fill_sock_diag`).
+            // Stands for a socket in a state that was not requested (`tipc_sk_fill_sock_diag`).
             return ControlFlow::Continue(());
         }
         let decoded = wire::decode_part(protocol, payload, detail, &mut self.scratch);
@@ -86,7 +86,7 @@ impl<'r> Decoder<'r> {
         ControlFlow::Continue(())
     }
 
-    /// Lends the sockets of a reply, or holds it until all have come, where peers are named from them.
+    /// Lends the socket of a reply, or holds the reply to name peers once all have come.
     pub(super) fn take(&mut self, payload: &[u8]) -> ControlFlow<()> {
         match &mut self.names {
             Some(names) => names.add(payload),
@@ -95,7 +95,7 @@ impl<'r> Decoder<'r> {
         ControlFlow::Continue(())
     }
 
-    /// Lends the sockets of the replies that are held. Those that are not may be asked for.
+    /// Lends the sockets of the held replies. Peers not among them may be requested.
     pub(super) fn lend_held(&mut self, live: impl FnOnce() -> Option<(Channel, Recorder)>) {
         let Some(names) = &mut self.names else { return };
         names.live = live();
@@ -118,15 +118,15 @@ impl<'r> Decoder<'r> {
         self.names.is_some()
     }
 
-    /// True if anything was told.
+    /// True if there was any reply or line.
     pub(super) fn has_any(&self) -> bool {
         let is_held = self.names.as_ref().is_some_and(|names| names.end() > 0);
         self.lent > 0 || self.malformed > 0 || is_held
     }
 
-    /// Decodes one line of `/proc/net`; false for one that cannot be read: it is counted.
+    /// Decodes a line of `/proc/net`; a malformed line is counted and returns false.
     pub(super) fn read_line(&mut self, number: u64, line: Result<&[u8], &str>) -> bool {
-        // Whoever plays it: it tells no more than the file did.
+        // Also in a recording: it has no more than the file had.
         self.scratch.source = Kind::Procfs;
         let decode = |line| procfs::decode_line(self.table, line, &mut self.scratch);
         let decoded = line.map_err(str::to_owned).and_then(decode);
@@ -161,14 +161,14 @@ impl<'r> Decoder<'r> {
         }
     }
 
-    /// Counts a line that is no socket; a reply is in line 0.
+    /// Counts a malformed line; replies are line 0.
     pub(super) fn count(&mut self, line: u64, why: impl Into<Cause>) {
         self.first_malformed
             .get_or_insert_with(|| (line, why.into()));
         self.malformed += 1;
     }
 
-    /// Forgets the replies of a dump that is begun again.
+    /// Discards the replies of a dump that is repeated.
     pub(super) fn restart(&mut self) {
         self.lent = 0;
         self.names.iter_mut().for_each(UnixNames::clear);
@@ -177,12 +177,12 @@ impl<'r> Decoder<'r> {
         self.first_malformed = None;
     }
 
-    /// What of the request a source leaves out that may not list BOUND, if it did not.
+    /// The requested states that a source did not list, if it may omit BOUND and did.
     pub(super) fn unlisted(&self) -> StateSet {
         self.request.unlisted(self.table, self.untold())
     }
 
-    /// What a source leaves out that may not list BOUND, if it did not.
+    /// The states omitted by a source that may omit BOUND, if it did.
     pub(super) const fn untold(&self) -> StateSet {
         if self.is_bound_lent {
             StateSet::EMPTY
@@ -191,7 +191,7 @@ impl<'r> Decoder<'r> {
         }
     }
 
-    /// What to say about lines of a file.
+    /// Warns of malformed lines of a file.
     pub(super) fn bad_lines(&self, path: &Path) -> Option<Warning> {
         let (line, first) = self.first_malformed.clone()?;
         Some(Warning::BadLines {
@@ -202,7 +202,7 @@ impl<'r> Decoder<'r> {
         })
     }
 
-    /// What to say about the replies of this dump, and about peers without a name.
+    /// Warns of malformed replies, and of peers without a name.
     pub(super) fn warnings(&self, what: &str) -> impl Iterator<Item = Warning> {
         let unnamed = self.names.as_ref().and_then(|names| names.failure.clone());
         let first = self.first_malformed.clone();

@@ -1,4 +1,4 @@
-//! What the files of `/proc/net` list, in their order, and most of it sooner.
+//! The content of the files of `/proc/net` in their order, most of it read faster.
 
 use std::ops::ControlFlow;
 
@@ -6,18 +6,17 @@ use super::{NetlinkSource, Outcome, ProcfsSource, Recorder, Request, Source, Vis
 use crate::error::Error;
 use crate::model::{Protocol, Socket, Source as Kind, State, StateSet, Table};
 
-/// Reads the files, but for TCP connections, if their columns of the file are not asked for: those
-/// come over netlink, for which the kernel walks the same table in the same order. So does what no file tells of.
+/// Reads TCP connections over netlink, unless the file's own columns are requested: the kernel walks the same table in
+/// the same order. Other sockets come from the files, and from netlink if no file lists them.
 ///
-/// Listeners come from the file, where they are the first lines: netlink tells the limit of their queue
-/// in the place of another number.
+/// Listeners come from the start of the file: netlink replaces one of their numbers by the backlog limit.
 pub struct FilesSource {
     netlink: NetlinkSource,
     procfs: ProcfsSource,
 }
 
 impl FilesSource {
-    /// Of this machine.
+    /// For this machine.
     pub fn live() -> Self {
         Self {
             netlink: NetlinkSource::new(Recorder::default()),
@@ -25,7 +24,7 @@ impl FilesSource {
         }
     }
 
-    /// Lends the listeners, which the file lists first, and reads hardly further.
+    /// Lends the listeners, which come first in the file, and hardly reads further.
     fn listeners(
         &mut self,
         table: Table,
@@ -73,7 +72,7 @@ impl Source for FilesSource {
             return Ok(listeners);
         }
         let Ok(mut outcome) = self.netlink.visit(table, &connections, visitor) else {
-            // Whatever netlink has against it, the file lists the same.
+            // If netlink fails, the file lists the same.
             return self.procfs.visit(table, request, &mut |socket: &Socket| {
                 if is_listener(socket) {
                     return ControlFlow::Continue(());

@@ -1,4 +1,4 @@
-//! Limits and counters of this kernel.
+//! Limits and counters of the kernel.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -15,17 +15,17 @@ use super::PROC;
 use crate::model::Limits;
 use crate::netns::Anchor;
 
-/// Reads each file once.
+/// Reads files, each once.
 #[derive(Debug, Default)]
 pub(super) struct Kernel {
     files: RefCell<HashMap<String, Option<String>>>,
     elsewhere: OnceCell<HashMap<u64, u64>>,
-    /// Who reads; `None` = the calling thread.
+    /// The thread that reads; `None` = the calling one.
     anchor: Option<Arc<Anchor>>,
 }
 
 impl Kernel {
-    /// As a thread in a network namespace sees it.
+    /// As seen by a thread in a network namespace.
     pub(super) fn seen_from(anchor: Option<Arc<Anchor>>) -> Self {
         Self {
             anchor,
@@ -33,7 +33,7 @@ impl Kernel {
         }
     }
 
-    /// The namespace whose kernel this is.
+    /// The namespace of the reading thread.
     fn namespace(&self) -> Option<u64> {
         let anchor = self.anchor.as_ref().map(|anchor| anchor.proc());
         namespace_of(&anchor.unwrap_or_else(|| Path::new(PROC).join("thread-self")))
@@ -62,7 +62,7 @@ impl Limits for Kernel {
         let link = format!("socket:[{inode}]");
         let is_it = |path: &PathBuf| fs::read_link(path).is_ok_and(|to| to == Path::new(&link));
         let of = |folder: PathBuf| folder.join("fd").join(fd.to_string());
-        // A thread may have descriptors of its own.
+        // A thread may have its own descriptors.
         let own = Some(of(process.clone())).filter(is_it);
         let of_threads = || folders(&process.join("task")).map(of).find(is_it);
         let descriptor = own.or_else(of_threads)?;
@@ -85,7 +85,7 @@ impl Limits for Kernel {
     }
 }
 
-/// The folders in one of `/proc` whose names are numbers: processes, or threads of one.
+/// The directories in `/proc` or `task` with numeric names: processes or threads.
 fn folders(of: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let entries = fs::read_dir(of).into_iter().flatten().flatten();
     let numbers =
@@ -98,8 +98,7 @@ fn namespace_of(folder: &Path) -> Option<u64> {
     Some(fs::metadata(folder.join("ns/net")).ok()?.ino())
 }
 
-/// The sockets in tables of other network namespaces than this that some thread is in, by inode, and
-/// which namespace it is.
+/// Sockets in other network namespaces with threads, by inode, with the namespace.
 fn sockets_elsewhere(than: Option<u64>) -> HashMap<u64, u64> {
     let threads = folders(Path::new(PROC)).flat_map(|process| folders(&process.join("task")));
     let mut known: HashSet<u64> = than.into_iter().collect();
@@ -111,7 +110,7 @@ fn sockets_elsewhere(than: Option<u64>) -> HashMap<u64, u64> {
         let files = ["tcp", "tcp6", "udp", "udp6"].map(|name| thread.join("net").join(name));
         let files = files.into_iter().filter_map(|file| File::open(file).ok());
         let lines = files.flat_map(|file| BufReader::new(file).lines().map_while(Result::ok));
-        // The tenth column; the title of it is no number.
+        // The tenth column; in the header it is no number.
         let inode = |line: String| line.split_ascii_whitespace().nth(9)?.parse().ok();
         sockets.extend(lines.filter_map(inode).map(|inode| (inode, namespace)));
     }

@@ -1,4 +1,4 @@
-//! Where sockets come from.
+//! Sources of sockets: netlink, `/proc/net`, BPF and recordings.
 
 mod auto;
 mod channel;
@@ -51,21 +51,21 @@ pub use replay::ReplaySource;
 #[cfg(feature = "bpf")]
 pub use walk::{Use, WalkSource};
 
-/// What a listing asks of every table.
+/// The request of a listing, for every table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The states wanted. A source may show more, never fewer.
+    /// The wanted states. A source may report more, never fewer.
     pub states: StateSet,
-    /// The optional parts wanted.
+    /// The wanted optional parts.
     pub extensions: Extensions,
-    /// What of a table may be left out. A source may show more, never less.
+    /// What of a table may be omitted. A source may report more, never less.
     pub narrow: Narrow,
-    /// Inode number of the network namespace that is asked; `None` = the own one, unasked.
+    /// Inode number of the network namespace; `None` = the own one, not requested.
     pub netns: Option<u32>,
 }
 
 impl Request {
-    /// Everything in these states, without the optional parts.
+    /// Everything in these states, without optional parts.
     pub fn plain(states: StateSet) -> Self {
         Self {
             states,
@@ -75,13 +75,13 @@ impl Request {
         }
     }
 
-    /// The states that are asked for, that sockets of the table can be in, and that nobody can tell of.
+    /// The requested states that the table has and that cannot be listed.
     fn unlisted(&self, table: Table, untold: StateSet) -> StateSet {
         let possible = table.protocol.states();
         self.states.intersection(possible).intersection(untold)
     }
 
-    /// Drops the optional parts that came without being wanted.
+    /// Removes optional parts that were not requested.
     fn trim(&self, socket: &mut Socket) {
         if let Some(details) = &mut socket.details {
             if !self.extensions.info && !self.extensions.attributes {
@@ -103,33 +103,32 @@ impl Request {
     }
 }
 
-/// What takes the sockets of a table, one after another. A closure does, and keeps what it took.
+/// Receives the sockets of a table one by one. Implemented by closures, which cannot rewind.
 pub trait Visitor {
-    /// One socket; `Break` ends the dump.
+    /// Takes one socket; `Break` ends the dump.
     fn take(&mut self, socket: &Socket) -> ControlFlow<()>;
 
-    /// True if sockets that differ in nothing it looks at need not be lent one by one: it
-    /// [counts](Self::count) them.
+    /// True if sockets that look alike to it need not be lent one by one: it [counts](Self::count) them.
     fn counts(&self) -> bool {
         false
     }
 
-    /// So many sockets like this one. They have these ports, or others that it was given before do.
+    /// Takes `count` sockets like this one. They use these ports or those of earlier calls.
     fn count(&mut self, like: &Socket, count: u64, ports: &[u16]) {
         let _ = (like, count, ports);
     }
 
-    /// True if it keeps what it takes, so that it can [rewind](Self::rewind). Then it is given sockets
-    /// as they come; otherwise a short table as a whole.
+    /// True if it keeps sockets so that it can [rewind](Self::rewind). Then it gets sockets as they come; otherwise a
+    /// short table as a whole.
     fn can_rewind(&self) -> bool {
         false
     }
 
-    /// What it was given is whole; a dump of the same table from elsewhere follows.
+    /// The part is complete; another dump of the same table follows.
     fn next_part(&mut self) {}
 
-    /// Drops every socket of the table, or of this part of it, which is read again from its start because something was lost.
-    /// False if some may have been shown; then the rest of the table is lost.
+    /// Discards every socket of the table or part, which is read again because something was lost. False if some may
+    /// have been shown; then the rest of the table is lost.
     fn rewind(&mut self) -> bool {
         false
     }
@@ -141,27 +140,27 @@ impl<F: FnMut(&Socket) -> ControlFlow<()>> Visitor for F {
     }
 }
 
-/// How a table was read.
+/// The result of reading a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Who answered; `None` = this kernel has no such sockets.
+    /// The source; `None` = this kernel has no such sockets.
     pub source: Option<Kind>,
-    /// Why not the first choice.
+    /// Why it is not the first choice.
     pub reason: Option<Cause>,
-    /// What must be known of it.
+    /// Warnings about it.
     pub warnings: Vec<Warning>,
-    /// States whose sockets the source does not list: how many there are is unknown. (What fields it
-    /// does not report, [`Field::reported_by`](crate::fields::Field::reported_by) tells.)
+    /// States that the source does not list: the number of their sockets is unknown. (For the fields that it does not
+    /// report see [`Field::reported_by`](crate::fields::Field::reported_by).)
     pub unlisted: StateSet,
-    /// True of a recording that does not say which states it has: it is all there is to list.
+    /// True for a recording that does not say which states it has.
     pub is_scope_unknown: bool,
-    /// True of a recording that has only what its filter wants.
+    /// True for a recording that has only the sockets that its filter accepts.
     pub is_narrowed: bool,
-    /// The kernel refused to leave out what the request allows it to: the list is the same.
+    /// The kernel refused the program that excludes sockets; the list is the same.
     pub refused_program: bool,
-    /// The network namespace that it is of; `None` = the own one.
+    /// The network namespace; `None` = the own one.
     pub netns: Option<Network>,
-    /// How the same table was read in other namespaces.
+    /// The results of the same table in other namespaces.
     pub others: Vec<Self>,
 }
 
@@ -174,7 +173,7 @@ impl Outcome {
         }
     }
 
-    /// Nobody can tell of these sockets.
+    /// There are no such sockets, or they cannot be listed.
     pub fn absent(reason: Cause) -> Self {
         Self {
             reason: Some(reason),
@@ -182,7 +181,7 @@ impl Outcome {
         }
     }
 
-    /// It could not be read.
+    /// The table could not be read.
     pub fn failed(cause: Cause) -> Self {
         Self {
             warnings: vec![Warning::Failed(cause.clone())],
@@ -190,7 +189,7 @@ impl Outcome {
         }
     }
 
-    /// Adds how another part of the table was read.
+    /// Adds the result of another part of the table.
     pub(crate) fn add(&mut self, part: Self) {
         self.unlisted = self.unlisted.union(part.unlisted);
         self.warnings.extend(part.warnings);
@@ -199,37 +198,36 @@ impl Outcome {
         self.reason = self.reason.take().or(part.reason);
     }
 
-    /// This one, and those of other namespaces.
+    /// This result, and those of other namespaces.
     pub fn each(mut self) -> impl Iterator<Item = Self> {
         let others = mem::take(&mut self.others);
         iter::once(self).chain(others)
     }
 
-    /// True if it told of every socket that is bound, in whatever state.
+    /// True if it lists sockets in every state, also bound ones.
     pub fn lists_every_state(&self) -> bool {
         self.source.is_some_and(Kind::tells_all)
             && self.unlisted == StateSet::EMPTY
             && !self.warnings.iter().any(Warning::is_gap)
     }
 
-    /// Why rows may be missing.
+    /// The warnings about missing rows.
     pub fn into_gaps(self) -> impl Iterator<Item = Warning> {
         let warnings = self.each().flat_map(|one| one.warnings);
         warnings.filter(Warning::is_gap)
     }
 }
 
-/// Where this machine tells what it has.
+/// The directory of this machine's data.
 const PROC: &str = "/proc";
 
-/// A reader of tables.
+/// Reads tables.
 pub trait Source {
-    /// Lends every socket of a table to the visitor: the same scratch value again and again.
+    /// Lends every socket of a table to the visitor, always in the same scratch value.
     ///
     /// # Errors
     ///
-    /// When the table cannot be read at all; no socket was lent then. Later trouble is told in the
-    /// [`Outcome`].
+    /// When the table cannot be read at all; then no socket was lent. Later errors are in the [`Outcome`].
     fn visit(
         &mut self,
         table: Table,
@@ -237,15 +235,15 @@ pub trait Source {
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error>;
 
-    /// Lends the sockets of TCP over both IP versions in one walk, as they come; `None` = this source
-    /// cannot, or it does not pay, and nothing was lent.
+    /// Lends the sockets of TCP over both IP versions in one walk, as they come; `None` = this source cannot, or it
+    /// does not pay off, and nothing was lent.
     fn visit_both(&mut self, request: &Request, visitor: &mut dyn Visitor) -> Option<Outcome> {
         let _ = (request, visitor);
         None
     }
 
-    /// Lends the sockets of tables, one after another; those of TCP over both IP versions in one walk where it
-    /// can, and the same is asked of both.
+    /// Lends the sockets of several tables; those of TCP over both IP versions in one walk, if possible and if their
+    /// requests are equal.
     fn visit_all(
         &mut self,
         requests: &[(Table, Request)],
@@ -266,52 +264,51 @@ pub trait Source {
         outcomes.collect()
     }
 
-    /// The names that numbers had where it was recorded.
+    /// The recorded names of numbers.
     fn names(&mut self) -> Vec<RecordedName> {
         Vec::new()
     }
 
-    /// The network namespaces whose sockets it lends, by inode number, each with the thread that is there if
-    /// there is one. Empty = nobody asked.
+    /// The network namespaces that it reads, by inode number, each with the thread in it, if any. Empty = none
+    /// requested.
     fn namespaces(&self) -> Namespaces {
         Namespaces::new()
     }
 
-    /// Takes what it found at processes when it looked for namespaces, if it read every descriptor, and the moment
-    /// when it began to.
+    /// Takes the descriptors of processes that were all read to find namespaces, and the moment when that began.
     fn take_walk(&mut self) -> Option<(Moment, Walk)> {
         None
     }
 
-    /// Looks again for the namespaces that it reads, before each round but the first.
+    /// Searches again for the namespaces, before each round but the first.
     fn next_round(&mut self) {}
 
-    /// Takes what must be known of namespaces that it did not find.
+    /// Takes warnings about namespaces that were not found.
     fn take_warnings(&mut self) -> Vec<Warning> {
         Vec::new()
     }
 
-    /// True if nothing was left out where it looked for namespaces.
+    /// True if the search for namespaces omitted nothing.
     fn is_searched(&self) -> bool {
         true
     }
 
-    /// Makes the chunks of the next table end elsewhere. The kernel leaves out sockets behind the end of
-    /// a chunk when others before them go away meanwhile: those that are left out twice are gone.
+    /// Moves the chunk boundaries of the next table. The kernel skips sockets after a chunk if earlier ones disappear
+    /// meanwhile; sockets skipped twice are gone.
     fn vary_chunk_boundary(&mut self) {}
 
-    /// Has the kernel end a socket that this source has listed (`SOCK_DESTROY`).
+    /// Has the kernel close a socket that this source has listed (`SOCK_DESTROY`).
     ///
     /// # Errors
     ///
-    /// Why it did not; `EOPNOTSUPP` where it cannot end such a socket at all, `ENOENT` where it finds none with these
-    /// ends and this cookie.
+    /// Why it failed; `EOPNOTSUPP` if it cannot close such sockets, `ENOENT` if there is none with these ends and this
+    /// cookie.
     fn destroy(&mut self, socket: &Socket) -> io::Result<()> {
         let _ = socket;
         Err(Errno::OPNOTSUPP.into())
     }
 
-    /// The limits and counters of the kernel whose sockets these are.
+    /// Limits and counters of the sockets' kernel.
     fn limits(&self) -> Box<dyn Limits> {
         Box::new(kernel::Kernel::default())
     }

@@ -1,4 +1,4 @@
-//! Several network namespaces, one after another.
+//! Reads several network namespaces in sequence.
 
 mod parts;
 #[cfg(feature = "bpf")]
@@ -35,14 +35,14 @@ pub enum Way {
     Auto,
     /// As [`NetlinkSource`] does.
     Netlink,
-    /// The same, but for TCP connections: one walk for all.
+    /// As [`Self::Netlink`], but all TCP connections in one walk.
     Bpf,
     /// As [`ProcfsSource`] does.
     Procfs,
 }
 
-/// Reads a table of each namespace in turn: from within, or, where it must not be entered, in the files of
-/// a process that lives there.
+/// Reads a table of each namespace in turn: from within, or, if it must not be entered, from the files of a process
+/// in it.
 pub struct NamespacesSource {
     wanted: Vec<Wanted>,
     way: Way,
@@ -50,34 +50,34 @@ pub struct NamespacesSource {
     each: Vec<One>,
     depth: Depth,
     list: List,
-    /// What nothing led to the last time, by inode number.
+    /// The namespaces not reached last time, by inode number.
     unreached: BTreeSet<u32>,
-    /// True if there is no kind of namespace that was not looked for.
+    /// True if the search omitted no kind of namespace.
     is_searched: bool,
-    /// What must be known of those that were not found, until it was said.
+    /// Warnings about namespaces that were not found.
     warnings: Vec<Warning>,
-    /// What was found at processes, until it is taken.
+    /// The descriptors read during the search, until taken.
     walk: Option<(Moment, Walk)>,
 }
 
-/// How far namespaces are looked for.
+/// How thorough the search for namespaces is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Where processes and threads are, and what is mounted.
+    /// Namespaces of processes, threads and mounts.
     Usual,
-    /// What has nothing left but a descriptor or a socket, too: every descriptor is read.
+    /// Also namespaces held only by a descriptor or a socket: reads every descriptor.
     Descriptors,
 }
 
-/// One of them.
+/// A namespace and its source.
 struct One {
     namespace: Arc<Namespace>,
     anchor: Option<Arc<Anchor>>,
-    /// `None` = nothing leads there any more, as was said.
+    /// `None` = nothing leads there any more, as already reported.
     source: Option<Box<dyn Source>>,
     /// Why it is not read from within.
     reason: Option<Cause>,
-    /// True if that was said in this round.
+    /// True if that was reported in this round.
     is_told: bool,
     recorder: Recorder,
 }
@@ -97,7 +97,7 @@ impl One {
         }
     }
 
-    /// One whose thread is there already, if it has one.
+    /// Like [`Self::new`], with a thread already there, if any.
     fn at(
         namespace: Arc<Namespace>,
         anchor: Option<Arc<Anchor>>,
@@ -132,14 +132,14 @@ impl One {
         }
     }
 
-    /// True if it reads what leads to this namespace now.
+    /// True if it reads this namespace by the same thread or leader.
     fn is_of(&self, namespace: &Namespace) -> bool {
         let known = &self.namespace;
         known.inode == namespace.inode
             && (self.anchor.is_some() || known.leader == namespace.leader)
     }
 
-    /// Asks for a table; a failure is a gap.
+    /// Reads a table; a failure becomes a warning about missing rows.
     fn ask(
         &mut self,
         table: Table,
@@ -165,7 +165,7 @@ impl One {
 }
 
 impl NamespacesSource {
-    /// Reads the same namespaces beside another source, from its threads.
+    /// Reads the namespaces of another source, with its threads.
     pub fn beside(namespaces: Namespaces, way: Way) -> Self {
         let recorder = Recorder::default();
         let each = namespaces.into_values();
@@ -185,11 +185,11 @@ impl NamespacesSource {
         }
     }
 
-    /// Finds them, and goes into each at once. If they `may_come`, one that is not there is no error.
+    /// Searches and enters the namespaces. If they `may_come`, a missing one is no error.
     ///
     /// # Errors
     ///
-    /// When there is no such namespace, or there are no processes to look at.
+    /// When a namespace does not exist, or there are no processes to read.
     pub fn open(
         wanted: &[Wanted],
         depth: Depth,
@@ -215,11 +215,11 @@ impl NamespacesSource {
         Ok(source)
     }
 
-    /// Looks for them; gives what was wanted and is not there. Those that are known are not entered again.
+    /// Searches; returns the missing ones. Known namespaces are not entered again.
     fn look(&mut self) -> Result<Vec<(Wanted, Error)>, Error> {
         let mut search = Search::new(&self.wanted, &self.list)?;
         let wants_all = self.wanted.contains(&Wanted::All);
-        // To look for the same once more is of no use.
+        // Searching for the same again is useless.
         let is_new = |unseen: BTreeSet<u32>| !unseen.is_subset(&self.unreached);
         let is_needed = self.wanted.iter().any(Wanted::may_be_hidden)
             && search.missing().is_some_and(is_new)
@@ -228,7 +228,7 @@ impl NamespacesSource {
         let held = is_deep.then(|| -> Result<_, Error> {
             let began = Moment::now();
             let mut held = walk(Path::new(PROC), Threads::All(&share_descriptors))?;
-            // Ours are of those that are known.
+            // Our own descriptors belong to known namespaces.
             let own = own_process().map(|own| format!("{own}/"));
             let is_ours = |link: &str| own.as_ref().is_some_and(|own| link.starts_with(own));
             held.namespaces.retain(|(_, link)| !is_ours(link));
@@ -269,9 +269,9 @@ impl NamespacesSource {
         Ok(missing)
     }
 
-    /// Of what was not seen, some were found in the end, and some are gone. True if some are left.
+    /// Records namespaces that were seen in the list, but neither found nor gone. True if there are any.
     fn note_unreached(&mut self, mut unseen: BTreeSet<u32>, before: &[One]) -> bool {
-        // We hold those of before, which are reported as gone.
+        // We hold the earlier ones, which are reported as gone.
         let is_ours = |inode: u32| before.iter().any(|one| one.namespace.inode == inode);
         unseen.retain(|inode| !self.has(*inode) && !is_ours(*inode));
         if !unseen.is_empty() {
@@ -295,7 +295,7 @@ impl NamespacesSource {
         self.each.iter().any(|one| one.namespace.inode == inode)
     }
 
-    /// Goes into a namespace, unless it is among those that were known before.
+    /// Enters a namespace, unless it was known before.
     fn enter(&mut self, namespace: Arc<Namespace>, before: &mut Vec<One>) {
         let known = before.iter().position(|one| one.is_of(&namespace));
         self.each.push(match known {
@@ -308,8 +308,8 @@ impl NamespacesSource {
         });
     }
 
-    /// Asks the sockets that no table of the namespaces has where they belong. To ask every socket would take
-    /// longer, and for a moment we hold what we ask. Gives how many processes must not be asked.
+    /// Finds the namespaces of the sockets that no table lists. Asking every socket would take longer, and asking holds
+    /// the socket for a moment. Returns the number of processes that must not be asked.
     fn look_at_sockets(&mut self, held: &Walk, before: &mut Vec<One>) -> usize {
         let listed = self.listed();
         let own = own_process();
@@ -336,15 +336,15 @@ impl NamespacesSource {
         refused.len()
     }
 
-    /// Inode numbers of all sockets that the tables of the namespaces have.
+    /// Inode numbers of all sockets in the tables of the namespaces.
     fn listed(&self) -> HashSet<u64> {
         let mut listed = HashSet::new();
-        // To list those that are bound takes the kernel longer than to ask each of them.
+        // Listing bound sockets takes the kernel longer than asking each of them.
         let request = Request::plain(StateSet::ALL.without(State::Bound));
         for anchor in self.each.iter().filter_map(|one| one.anchor.clone()) {
             let mut source = NetlinkSource::within(anchor, Recorder::default());
             for table in Table::all() {
-                // A socket that is not listed is asked.
+                // A socket that is not listed is asked itself.
                 let _ = source.visit(table, &request, &mut |socket: &Socket| {
                     listed.extend(socket.inode);
                     ControlFlow::Continue(())
@@ -420,7 +420,7 @@ impl Source for NamespacesSource {
             Ok(missing) => self
                 .warnings
                 .extend(missing.into_iter().map(|(_, error)| not_there(error))),
-            // Those that are known stay.
+            // The known ones remain.
             Err(error) => self.warnings.push(not_there(error)),
         }
     }
@@ -452,7 +452,7 @@ impl Source for NamespacesSource {
         }
     }
 
-    /// Those of the first namespace.
+    /// The limits of the first namespace.
     fn limits(&self) -> Box<dyn Limits> {
         let anchor = self.each.first().and_then(|one| one.anchor.clone());
         Box::new(Kernel::seen_from(anchor))

@@ -1,4 +1,4 @@
-//! Tables over `sock_diag` netlink.
+//! Reads tables over `sock_diag` netlink.
 
 mod reader;
 
@@ -21,18 +21,18 @@ use crate::model::{Protocol, Socket, Source as Kind, State, StateSet, Table, War
 use crate::netns::Anchor;
 use crate::wire::{self, Body, DumpParams};
 
-/// Reads tables over netlink: one dump after another, through one socket while all goes well.
+/// Reads tables over netlink, dump by dump, through one socket while no error occurs.
 #[derive(Debug)]
 pub struct NetlinkSource {
     socket: Option<KernelSocket>,
-    /// Who opens it: the kernel answers about the namespace of that thread; `None` = the calling one.
+    /// The thread that opens the socket, whose namespace the kernel reports; `None` = the calling one.
     anchor: Option<Arc<Anchor>>,
     recorder: Recorder,
     strangers: Strangers,
 }
 
 impl NetlinkSource {
-    /// A source that gives every datagram to `recorder` too.
+    /// Makes a source that also passes every datagram to `recorder`.
     pub fn new(recorder: Recorder) -> Self {
         Self {
             socket: None,
@@ -42,7 +42,7 @@ impl NetlinkSource {
         }
     }
 
-    /// The same in the network namespace of a thread.
+    /// As [`Self::new`], in the network namespace of a thread.
     pub fn within(anchor: Arc<Anchor>, recorder: Recorder) -> Self {
         Self {
             anchor: Some(anchor),
@@ -50,7 +50,7 @@ impl NetlinkSource {
         }
     }
 
-    /// True if what is read is kept.
+    /// True if datagrams are recorded.
     #[cfg(feature = "bpf")]
     pub(super) fn is_recorded(&self) -> bool {
         self.recorder.is_on()
@@ -66,20 +66,19 @@ impl NetlinkSource {
         Ok(Channel::new(socket))
     }
 
-    /// The only connection there can be, if the kernel finds it by both its ends: no walk through its
-    /// tables.
+    /// Looks up the only possible connection by both its ends, without a walk through the kernel's tables.
     ///
-    /// Where there is no such connection, the kernel answers with the listener that would take it, and
-    /// one bound to an interface it finds only when asked for that interface. So nothing is concluded
-    /// from an answer that is not this very connection. One that is bound to no interface may hide
-    /// others with the same ends, which are bound to one; whoever asks must not want those.
+    /// If there is no such connection, the kernel replies with the listener that would accept it; and it finds one
+    /// bound to an interface only when asked for that interface. So only this very connection counts as a result. A
+    /// connection bound to no interface may hide others with the same ends that are bound to one; the caller must not
+    /// want those.
     ///
-    /// Not for a recording: an answer that belongs to no dump is not listed from there.
+    /// Not for recordings: a reply outside of a dump is not listed from there.
     fn look_up(&mut self, table: Table, request: &Request) -> Option<Socket> {
         let exact = request.narrow.exact.filter(|_| !self.recorder.is_on())?;
         let ends = [exact.local, exact.peer];
         let bytes = wire::exact_request(table, params(request, &[]), ends, exact.interface);
-        // Without an answer to this request the channel is of no use any more: one may still come.
+        // Without a reply the channel is unusable: the reply may still come.
         let mut channel = self.open().ok()?;
         let (_, answer) = channel.ask(bytes).ok()?;
         let socket = Socket::new(table.protocol, table.family);
@@ -94,7 +93,7 @@ impl NetlinkSource {
         is_it.then_some(socket)
     }
 
-    /// Dumps a table, again where a dump was disturbed and nothing of it was shown.
+    /// Dumps a table, repeatedly if a dump was disturbed and nothing of it was shown.
     fn read(&mut self, reader: &mut Reader<'_>) -> Result<Outcome, Error> {
         let program = reader.decoder.request.narrow.bytecode();
         let mut params = params(reader.decoder.request, &program);
@@ -120,7 +119,7 @@ impl NetlinkSource {
                     }
                     return Ok(outcome);
                 }
-                // Without that attribute the kernel answers everybody.
+                // Without that attribute the kernel answers everyone.
                 Ok(End::Refused(cause)) | Err(cause)
                     if params.extensions.storage && is_not_allowed(&cause) =>
                 {
@@ -128,15 +127,15 @@ impl NetlinkSource {
                     reader.decoder.is_storage_refused = true;
                     outcome.warnings.push(Warning::note(NO_STORAGE));
                 }
-                // Whatever the kernel has against the program (`MARK_COND` is not for everyone), the
-                // list is the same without it: more sockets come, and are left out later.
+                // Whatever the reason (`MARK_COND` needs privileges), the list is the same without the program: more
+                // sockets come, and are excluded later.
                 Ok(End::Refused(_)) | Err(_) if !params.program.is_empty() => {
                     params.program = &[];
                     outcome.refused_program = true;
                 }
                 Ok(End::Refused(cause)) | Err(cause) => return Err(netlink(cause)),
                 Ok(End::Disturbed(why)) => {
-                    // What was recorded cannot be taken back, nor what was shown: then it is said.
+                    // Recorded and shown sockets cannot be taken back: then warn.
                     let is_kept = reader.decoder.has_any() && self.recorder.is_on();
                     if is_kept || reader.repeats == 0 || !reader.restart() {
                         let text = format!("{dump}: {why}");
@@ -164,7 +163,7 @@ impl NetlinkSource {
             Err(error) => Some(End::Disturbed(disturbance(error))),
         };
         let end = if is_held {
-            // Whoever holds them has nothing to do meanwhile.
+            // The visitor holds the sockets, so reading ahead has no benefit.
             let first = if holds { usize::MAX } else { READ_FIRST };
             (0..first).find_map(|_| read(channel.receive()))
         } else {
@@ -179,14 +178,14 @@ impl NetlinkSource {
                 read(datagram).map_or(ControlFlow::Continue(()), ControlFlow::Break)
             })
         });
-        // A dump that came to its own end leaves nothing behind in the socket.
+        // A completed dump leaves nothing in the socket.
         if matches!(end, End::Whole | End::Refused(_)) {
             self.socket = Some(channel.socket);
         }
         Ok(end)
     }
 
-    /// What must be known of what was read.
+    /// Adds the warnings about what was read.
     fn told(&self, mut outcome: Outcome, reader: &Reader<'_>) -> Outcome {
         outcome
             .warnings
@@ -214,14 +213,14 @@ impl Source for NetlinkSource {
         let mut reader = Reader::new(Dump::Table(table), request, visitor, names);
         let outcome = match self.look_up(table, request) {
             Some(socket) => {
-                // No other follows, whether the visitor wants one or not.
+                // No other socket follows, whether the visitor wants more or not.
                 let _ = reader.decoder.lend_socket(socket);
                 Outcome::complete(Kind::Netlink)
             }
             None => match self.read(&mut reader) {
                 Err(error) if lacks_module(&error, table) => match in_use(PROC, table) {
                     Some(0) => self.recorder.none(table, NO_MODULE),
-                    // Nobody named it: what no module lists is left out, unless there is some of it.
+                    // Not named by the user: tables without a module are omitted, unless they have sockets.
                     None if !request.extensions.is_named => {
                         self.recorder.none(table, error.chain())
                     }
@@ -240,11 +239,11 @@ impl Source for NetlinkSource {
         Ok(self.told(outcome, &reader))
     }
 
-    /// Where the table of connections is walked: there one walk costs less than two.
+    /// If the table of connections is walked, one walk costs less than two.
     fn visit_both(&mut self, request: &Request, visitor: &mut dyn Visitor) -> Option<Outcome> {
         let states = request.states.without(State::Listen).without(State::Bound);
         let is_looked_up = request.narrow.exact.is_some();
-        // A recording tells the tables apart by their requests.
+        // A recording identifies the tables by their requests.
         let is_walked = states != StateSet::EMPTY || request.states.contains(State::Bound);
         if !is_walked || is_looked_up || self.recorder.is_on() {
             return None;
@@ -271,18 +270,18 @@ impl Source for NetlinkSource {
         }
     }
 
-    /// The first datagram through a socket is a short one.
+    /// The first datagram of a new socket is shorter.
     fn vary_chunk_boundary(&mut self) {
         self.socket = None;
     }
 }
 
-/// True if the kernel has the protocol of a module, and not the module that lists its sockets.
+/// True if the kernel has the protocol's module, but not the one that lists its sockets.
 fn lacks_module(error: &Error, table: Table) -> bool {
     table.protocol.is_module() && is_one_of(error, &[Errno::NOENT])
 }
 
-/// Why there are no such sockets. (Asking netlink would load the module.)
+/// Why there are no such sockets. (A netlink request would load the module.)
 const NO_MODULE: &str = "none here: no such module is loaded";
 
 const NO_STORAGE: &str = "bpf_storage is unknown: it requires CAP_BPF; run as root";
@@ -291,9 +290,9 @@ fn is_not_allowed(cause: &io::Error) -> bool {
     Errno::from_io_error(cause).is_some_and(|errno| NOT_ALLOWED.contains(&errno))
 }
 
-/// Netlink is refused for lack of rights: seccomp, an LSM, a sandbox.
+/// Netlink is refused for lack of privileges: seccomp, an LSM, a sandbox.
 pub(super) const NOT_ALLOWED: &[Errno] = &[Errno::PERM, Errno::ACCESS];
-/// The kernel has no such thing, as far as netlink goes.
+/// The kernel does not support the request.
 const NOT_SUPPORTED: &[Errno] = &[
     Errno::NOENT,
     Errno::PROTONOSUPPORT,
@@ -303,7 +302,7 @@ const NOT_SUPPORTED: &[Errno] = &[
     Errno::INVAL,
 ];
 
-/// True if netlink does not list a table, or not to us.
+/// True if netlink does not list a table, or not for us.
 pub(super) fn is_refusal(error: &Error) -> bool {
     is_one_of(error, NOT_ALLOWED) || is_one_of(error, NOT_SUPPORTED)
 }
@@ -316,7 +315,7 @@ pub(super) fn is_one_of(error: &Error, errors: &[Errno]) -> bool {
     Errno::from_io_error(cause).is_some_and(|errno| errors.contains(&errno))
 }
 
-/// Does this kernel list BOUND (Linux 6.8)? One that has got it from a later one shows it by its rows.
+/// True if this kernel lists BOUND (Linux 6.8). Older ones with a backport show it by their rows.
 fn lists_bound() -> bool {
     let version = uname();
     let release = version.release().to_string_lossy();

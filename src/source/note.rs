@@ -1,4 +1,4 @@
-//! What is to be known of a recording beside its sockets: a message of ours for each, in words.
+//! Notes in a recording: messages of lsock about tables, in words.
 
 use crate::model::{NameKind, RecordedName, State, StateSet};
 
@@ -6,26 +6,26 @@ use crate::model::{NameKind, RecordedName, State, StateSet};
 pub(super) enum Note {
     /// The kernel had no sockets of the table, for this reason.
     None(String),
-    /// The states of the table that were asked for, and listed if there was any.
+    /// The states of the table that were requested, and listed if there were any.
     States(StateSet),
-    /// What of the table the kernel left out, by the filter: a single port at either end, and a program.
+    /// What the kernel excluded from the table by the filter: all ports but one at either end, and by a program.
     Narrowed([Option<u16>; 2], Vec<u8>),
     /// The name of a number.
     Name(RecordedName),
-    /// What follows is of the network namespace with this inode number and name.
+    /// The following messages are of the network namespace with this inode number and name.
     Netns(u32, Vec<u8>),
-    /// There is nothing behind it.
+    /// The last message.
     End,
 }
 
 const NETNS: &str = "netns";
-/// Stands before the namespace of an interface.
+/// Precedes the namespace of an interface.
 const AT: char = '@';
-/// The word for the states that have no name.
+/// The word for states without a name.
 const UNKNOWN: &str = "UNKNOWN";
 
 impl Note {
-    /// [`Note::End`] in words.
+    /// The text of [`Note::End`].
     pub(super) const END: &[u8] = b"end";
 
     pub(super) fn write(&self) -> Vec<u8> {
@@ -60,7 +60,7 @@ impl Note {
         }
     }
 
-    /// Reads a note; `None` = this version does not know it.
+    /// Parses a note; `None` = unknown to this version.
     pub(super) fn read(text: &[u8]) -> Option<Self> {
         let (word, rest) = split(text);
         let words = str::from_utf8(rest);
@@ -105,7 +105,7 @@ impl Note {
     }
 }
 
-/// Stands for every port.
+/// The word for any port.
 const NO_PORT: &str = "*";
 
 #[expect(
@@ -119,7 +119,7 @@ fn port(word: &[u8]) -> Option<Option<u16>> {
     }
 }
 
-/// The first word, and what follows it.
+/// The first word, and the rest.
 fn split(text: &[u8]) -> (&[u8], &[u8]) {
     let mut parts = text.splitn(2, |byte| *byte == b' ');
     let mut part = || parts.next().unwrap_or_default();

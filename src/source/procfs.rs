@@ -1,8 +1,7 @@
-//! The files of `/proc/net`.
+//! Reads the files of `/proc/net`.
 //!
-//! They show what a dump shows, with less detail, to everybody, and of every process's network
-//! namespace. The kernel hands them out a page at a time: sockets that come and go meanwhile may be
-//! missed, or come twice and are then lent once.
+//! They show what a dump shows in less detail, to everyone, and for the network namespace of every process. The kernel
+//! outputs them page by page. Sockets that come and go meanwhile may be missed, or listed twice; those are lent once.
 
 mod lines;
 mod pings;
@@ -27,20 +26,20 @@ use crate::procfs::{is_cut, is_header};
 use crate::text::escape_path;
 use crate::wire;
 
-/// Reads the tables from a directory like `/proc`.
+/// Reads tables from a directory like `/proc`.
 pub struct ProcfsSource {
     root: PathBuf,
     recorder: Recorder,
-    /// The length of the first piece of the next file; 0 = as long as the others.
+    /// The length of the next file's first read; 0 = as long as the others.
     first: u64,
 }
 
-/// Half of what the kernel hands out at once.
+/// Half of what the kernel outputs at once.
 const SHORT: u64 = 2_048;
 
 impl ProcfsSource {
-    /// Reads below this directory: `/proc`, `/proc/PID`, `/proc/thread-self` or a copy of one. Gives
-    /// the lines of sockets, malformed ones too, to `recorder`.
+    /// Reads below this directory: `/proc`, `/proc/PID`, `/proc/thread-self` or a copy of one. Passes the lines of
+    /// sockets, also malformed ones, to `recorder`.
     pub fn new(root: impl Into<PathBuf>, recorder: Recorder) -> Self {
         Self {
             root: root.into(),
@@ -49,8 +48,8 @@ impl ProcfsSource {
         }
     }
 
-    /// The same, but first makes sure that there is such a directory. In the procfs of a container this
-    /// process has no number, so `self/net` leads nowhere: there the first process has the tables.
+    /// As [`Self::new`], after checking that the directory exists. In the procfs of a container this process may have
+    /// no pid, so `self/net` leads nowhere; then the tables of pid 1 are read.
     ///
     /// # Errors
     ///
@@ -67,8 +66,8 @@ impl ProcfsSource {
         }
     }
 
-    /// A table whose file is not there: the kernel has no such sockets, unless it says that it has. A copy
-    /// that says nothing has what there is, if there is anything.
+    /// The result for a table whose file is missing: the kernel has no such sockets, unless `net/protocols` lists them.
+    /// In a copy without that file, the existing tables are all, if there are any.
     fn absent(&self, table: Table, path: PathBuf, cause: io::Error) -> Result<Outcome, Error> {
         let files = Table::all().filter_map(Table::proc_file);
         let mut files = files.chain(["net/protocols".to_owned()]);
@@ -89,7 +88,7 @@ impl ProcfsSource {
         Ok(outcome)
     }
 
-    /// A table that has no file: which sockets there are is unknown, where the kernel speaks the protocol.
+    /// The result for a table without a file: its sockets are unknown, if the kernel supports the protocol.
     fn untold(&self, table: Table, request: &Request) -> Outcome {
         if speaks(&self.root, table) == Some(false) {
             let reason = format!("this kernel has no {table}");
@@ -148,13 +147,13 @@ impl ProcfsSource {
             }
         }
         self.recorder.write(table, wire::done);
-        // Whatever was asked for, the file has all that it can tell.
+        // Whatever was requested, the file has all that it can list.
         let told = decoder.untold().complement();
         self.recorder.note(table, &Note::States(told));
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Reads one table to its end. Trouble after the first line is a gap, for rows were lent.
+    /// Reads a table to its end. Errors after the first line become warnings, because rows were lent.
     fn read(
         &self,
         mut decoder: Decoder<'_>,

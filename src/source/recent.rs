@@ -1,38 +1,36 @@
-//! Sockets that the kernel lists twice because others came while it listed them.
+//! Recognizes sockets that the kernel lists twice because others came during the listing.
 //!
-//! A dump, and a read of `/proc/net`, goes on where the last piece ended: at a bucket of the hash
-//! table and a place in it. A socket that is put in front of the others meanwhile moves them all by
-//! one place, and those listed last are listed again: of a dump the last few, of
-//! `/proc/net/tcp`, which is read page by page, some hundreds (seen on Linux 6.18 with connections
-//! coming and going).
+//! A dump, and a read of `/proc/net`, continues where its last piece ended: at a position in a bucket of the hash
+//! table. A socket inserted before it meanwhile shifts the others by one position, so that the last ones are listed
+//! again: of a dump a few, of `/proc/net/tcp`, which is read page by page, some hundreds (seen on Linux 6.18 with
+//! connections coming and going).
 
 use std::collections::{HashSet, VecDeque};
 use std::net::IpAddr;
 
 use crate::model::{Protocol, Socket, SocketType, State};
 
-/// How many sockets of a dump are remembered: more than come to one bucket between two datagrams.
+/// Sockets of a dump that are remembered: more than join a bucket between two datagrams.
 const REMEMBERED: usize = 16;
-/// How many sockets of a file are remembered.
+/// Sockets of a file that are remembered.
 const REMEMBERED_OF_FILE: usize = 4_096;
 
-/// How many sockets that are only bound are remembered: more than any program has on the way to connect.
+/// Bound sockets that are remembered: more than any program has on the way to connect.
 const REMEMBERED_OF_BOUND: usize = 4_096;
 
-/// What tells a socket from others: cookie or inode, and both ends. What is left of a connection has the
-/// cookie of its socket, which may be bound, or have another connection, meanwhile; it has no inode. The
-/// subflows of an MPTCP socket have its inode.
+/// Identifies a socket: cookie or inode, and both ends. A timewait structure has the cookie of its socket, which may
+/// since be bound or connected again, and no inode. The subflows of an MPTCP socket share its inode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Key {
     number: Option<u64>,
-    /// An association of SCTP has the number of its endpoint, and may have its ends.
+    /// An SCTP association has the number of its endpoint, and may have its ends.
     kind: Option<SocketType>,
     local: (Option<IpAddr>, Option<u32>),
     peer: (Option<IpAddr>, Option<u32>),
 }
 
 impl Key {
-    /// `None` = the socket may share it with others.
+    /// `None` if other sockets may have the same key.
     fn of(socket: &Socket) -> Option<Self> {
         let number = socket.cookie.or(socket.inode);
         let is_known = number.is_some() || socket.peer.port.is_some();
@@ -48,18 +46,17 @@ impl Key {
 /// The sockets of a dump that may be listed again.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
-    /// Cookies of netlink sockets: the kernel lists those in a multicast group twice. Of TCP those that are
-    /// only bound: the kernel goes through them first, and meets one that connects meanwhile again.
+    /// Cookies of netlink sockets, because the kernel lists members of multicast groups twice. Cookies of bound TCP
+    /// sockets, because the kernel lists those first, and again if they connect meanwhile.
     cookies: HashSet<u64>,
-    /// Cookies or inodes of those listed last; 0 is none. Looking through so few numbers costs less than
-    /// hashing one.
+    /// Cookies or inodes of the last ones listed; 0 = none. Comparing so few numbers costs less than hashing one.
     numbers: [u64; REMEMBERED],
     keys: [Key; REMEMBERED],
     next: usize,
 }
 
 impl Repeats {
-    /// True if this socket was listed before. It is remembered.
+    /// True if this socket was listed before. Remembers it.
     pub(super) fn has(&mut self, socket: &Socket) -> bool {
         match (socket.protocol, socket.cookie) {
             (Protocol::Netlink, Some(cookie)) => !self.cookies.insert(cookie),
@@ -68,7 +65,7 @@ impl Repeats {
         }
     }
 
-    /// Was it met when it was bound? What is left of a connection is not the socket itself.
+    /// True if it was listed when bound. A timewait structure is not the socket itself.
     fn was_bound(&mut self, cookie: u64, state: State) -> bool {
         match state {
             State::Bound => {
@@ -82,7 +79,7 @@ impl Repeats {
         }
     }
 
-    /// Was it among the last? It is remembered, if it has a number.
+    /// True if it was among the last. Remembers it, if it has a number.
     fn is_recent(&mut self, socket: &Socket) -> bool {
         let Some(number) = socket.cookie.or(socket.inode) else {
             return false;
@@ -100,7 +97,7 @@ impl Repeats {
     }
 }
 
-/// The sockets of a file listed last.
+/// The last sockets listed from a file.
 #[derive(Debug)]
 pub(super) struct RecentOfFile {
     order: VecDeque<Key>,
@@ -108,7 +105,7 @@ pub(super) struct RecentOfFile {
 }
 
 impl RecentOfFile {
-    /// None yet. The room is made at once, twice as much as is used: then sets never grow.
+    /// Allocates once, twice as much as is used, so that the set never grows.
     pub(super) fn new() -> Self {
         Self {
             order: VecDeque::with_capacity(REMEMBERED_OF_FILE + 1),
@@ -116,7 +113,7 @@ impl RecentOfFile {
         }
     }
 
-    /// Was this socket among the last? It is remembered, if it can be told from others.
+    /// True if this socket was among the last. Remembers it, if it can be identified.
     pub(super) fn repeats(&mut self, socket: &Socket) -> bool {
         let Some(key) = Key::of(socket) else {
             return false;

@@ -1,4 +1,4 @@
-//! Recordings: the raw messages a listing read, as `ss -D` writes them.
+//! Recordings: the raw messages that a listing read, as `ss -D` writes them.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -12,10 +12,10 @@ use crate::error::Error;
 use crate::model::{Cause, Family, Protocol, RecordedName, Table};
 use crate::wire;
 
-/// Stands in notes that are about no table.
+/// The table of notes that are about no table.
 const NO_TABLE: Table = Table::new(Protocol::Tcp, Family::Inet);
 
-/// Keeps what a listing reads; off by default. Clones write to the same file.
+/// Records what a listing reads; off by default. Clones write to the same file.
 #[derive(Debug, Clone, Default)]
 pub struct Recorder(Option<Rc<RefCell<Recording>>>);
 
@@ -23,7 +23,7 @@ pub struct Recorder(Option<Rc<RefCell<Recording>>>);
 struct Recording {
     path: PathBuf,
     file: BufWriter<File>,
-    /// The first write that failed; nothing is written after it.
+    /// The first write error; nothing is written after it.
     failure: Option<io::Error>,
 }
 
@@ -32,7 +32,7 @@ impl Recorder {
     ///
     /// # Errors
     ///
-    /// When it cannot be made.
+    /// When it cannot be created.
     pub fn create(path: &Path) -> Result<Self, Error> {
         let file = File::create(path).map_err(|cause| Error::file("create", path, cause))?;
         let recording = Recording {
@@ -43,12 +43,12 @@ impl Recorder {
         Ok(Self(Some(Rc::new(RefCell::new(recording)))))
     }
 
-    /// True if there is a file.
+    /// True if it records.
     pub const fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Keeps the messages of a datagram about a table, under its number.
+    /// Records a datagram about a table, with the table's sequence number.
     pub(super) fn keep(&self, table: Table, datagram: &[u8]) {
         self.write(table, |tag| {
             let mut datagram = datagram.to_vec();
@@ -57,29 +57,29 @@ impl Recorder {
         });
     }
 
-    /// Keeps that the kernel has no sockets of a table, which is what came of it.
+    /// Records that the kernel has no sockets of a table, and returns that result.
     pub(super) fn none(&self, table: Table, reason: impl Into<Cause>) -> Outcome {
         let reason = reason.into();
         self.note(table, &Note::None(reason.to_string()));
         Outcome::absent(reason)
     }
 
-    /// Keeps the name of a number, behind all dumps.
+    /// Records the name of a number, after all dumps.
     pub fn keep_name(&self, name: RecordedName) {
         self.note(NO_TABLE, &Note::Name(name));
     }
 
-    /// Keeps that what follows is of a network namespace.
+    /// Records that the following messages are of a network namespace.
     pub(super) fn keep_netns(&self, inode: u32, name: &[u8]) {
         self.note(NO_TABLE, &Note::Netns(inode, name.to_owned()));
     }
 
-    /// Keeps what is to be known of a table.
+    /// Records a note about a table.
     pub(super) fn note(&self, table: Table, note: &Note) {
         self.write(table, |tag| wire::note(tag, &note.write()));
     }
 
-    /// Writes what the number of a table makes of it, if there is a file.
+    /// Writes messages made with the table's sequence number, if recording.
     pub(super) fn write(&self, table: Table, messages: impl FnOnce(u32) -> Vec<u8>) {
         let Some(recording) = &self.0 else { return };
         let recording = &mut *recording.borrow_mut();
@@ -89,11 +89,11 @@ impl Recorder {
         }
     }
 
-    /// Writes out the rest, and marks the end.
+    /// Flushes the file, and marks the end.
     ///
     /// # Errors
     ///
-    /// The first write that failed.
+    /// The first write error.
     pub fn finish(&self) -> Result<(), Error> {
         self.note(NO_TABLE, &Note::End);
         let Some(recording) = &self.0 else {

@@ -1,4 +1,4 @@
-//! Tables from a recording: raw netlink messages, several dumps one after another.
+//! Reads tables from a recording: raw netlink messages of several dumps.
 
 mod reading;
 
@@ -22,26 +22,26 @@ use crate::wire::{self, Body, Message};
 
 /// Reads tables from a recording of `ss -D` or `lsock -D`.
 ///
-/// The file is read once when it is opened, to learn what it holds, and then table by table.
+/// The file is read once when opened, to learn what it holds, and then table by table.
 pub struct ReplaySource {
     path: PathBuf,
     file: BufReader<Box<dyn Bytes>>,
-    /// The tables it holds, empty ones too, in their order.
+    /// Its tables, also empty ones, in order.
     tables: Vec<Table>,
-    /// Where runs of messages of one table lie.
+    /// Positions of consecutive messages of one table.
     segments: Vec<(Of, Range<u64>)>,
-    /// What is noted of tables: why there are no such sockets, or which states can be told.
+    /// Notes about tables: why there are no sockets, or which states are listed.
     notes: Vec<(Of, Note)>,
-    /// The network namespaces that it names, in their order.
+    /// Its network namespaces, in order.
     namespaces: Vec<Arc<Namespace>>,
-    /// Inode number of the one that what is read is of.
+    /// Inode number of the namespace of the messages being read.
     netns: Option<u32>,
     names: Vec<RecordedName>,
-    /// The first thing that is wrong with the file, until it was told.
+    /// The first error in the file, until reported.
     flaw: Option<Error>,
 }
 
-/// A table, in the network namespace with this inode number if one is named.
+/// A table in a network namespace, if one is recorded, by inode number.
 type Of = (Option<u32>, Table);
 
 impl ReplaySource {
@@ -49,7 +49,7 @@ impl ReplaySource {
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or its begin is no netlink message.
+    /// When it cannot be read, or does not begin with a netlink message.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let file = reading::open(path).map_err(|cause| Error::file("open", path, cause))?;
         let mut replay = Self {
@@ -67,14 +67,14 @@ impl ReplaySource {
         Ok(replay)
     }
 
-    /// The tables it holds.
+    /// The recorded tables.
     pub fn tables(&self) -> &[Table] {
         &self.tables
     }
 
     fn learn(&mut self) -> Result<(), Error> {
         let mut bytes = Vec::new();
-        // The dump whose end was not seen yet.
+        // The dump whose end has not been read yet.
         let mut open = None;
         let (mut at, mut has_end, mut is_ended) = (0, false, false);
         loop {
@@ -144,13 +144,13 @@ impl ReplaySource {
             self.note_flaw("a table changed while it was recorded (NLM_F_DUMP_INTR)");
         }
         match message.body {
-            // The kernel marks endpoints of SCTP as a part of a dump, and associations not.
+            // The kernel marks SCTP endpoints as part of a dump, but not associations.
             Body::Socket(payload)
                 if message.multi || asked.is_some_and(|of| of.protocol == Protocol::Sctp) =>
             {
                 if let Some(table) = asked.or_else(|| wire::table_of_reply(payload)) {
                     if message.is_of_both {
-                        // Neither IP version breaks off the other.
+                        // The IP versions may alternate.
                         let of_either = open.take_if(|open| open.protocol == table.protocol);
                         *open = of_either.map(|_| table).or(*open);
                         Protocol::Tcp.tables().for_each(|table| self.hold(table));
@@ -171,7 +171,7 @@ impl ReplaySource {
                         self.hold(table);
                         self.enter(table, place);
                     }
-                    // `ss -D` dumps TCP and nothing else; of an IP version without a socket this is all.
+                    // `ss -D` dumps only TCP; an IP version without sockets leaves only this.
                     None => Protocol::Tcp.tables().for_each(|table| self.hold(table)),
                 }
             }
@@ -190,7 +190,7 @@ impl ReplaySource {
                     self.notes.push(((self.netns, table), note));
                 }
             },
-            // A refusal, or the answer to what was asked beside a dump: no part of one.
+            // A refusal, or the reply to another request, which is no part of a dump.
             Body::Error(_) if !message.multi => {}
             Body::Done(code) | Body::Error(code) => {
                 let broke_off = open.take().is_some();
@@ -216,7 +216,7 @@ impl ReplaySource {
         }
     }
 
-    /// Enters where a message of a table lies.
+    /// Records the position of a message of a table.
     fn enter(&mut self, table: Table, place: Range<u64>) {
         let of = (self.netns, table);
         match self.segments.last_mut() {
@@ -225,7 +225,7 @@ impl ReplaySource {
         }
     }
 
-    /// A message about one table comes while the dump of another is open.
+    /// Notes an error if a message about one table comes during the dump of another.
     fn note_end(&mut self, table: Option<Table>, open: Option<Table>) {
         if let (Some(table), Some(open)) = (table, open)
             && table != open
@@ -234,12 +234,12 @@ impl ReplaySource {
         }
     }
 
-    /// The names of all unix sockets, also of those that were asked for beside the dump.
+    /// The names of all unix sockets, including those requested outside the dump.
     fn unix_names(&mut self) -> Option<UnixNames> {
         let mut names = UnixNames::default();
         let mut bytes = Vec::new();
         self.file.rewind().ok()?;
-        // What is wrong with the file is known already.
+        // Errors in the file are known already.
         while let Ok(Some((_, message))) = next_message(&mut self.file, &mut bytes) {
             if let Some(payload) = message.socket()
                 && wire::table_of_reply(payload).is_some_and(|t| t.protocol == Protocol::Unix)
@@ -258,7 +258,7 @@ impl ReplaySource {
             self.file.seek(SeekFrom::Start(place.start))?;
             let mut at = place.start;
             while at < place.end {
-                // It was longer when it was opened.
+                // The file was longer when opened.
                 let Some((length, message)) = next_message(&mut self.file, &mut bytes)? else {
                     return Err(Flaw::Bytes("cut while it was read".to_owned()));
                 };
@@ -278,7 +278,7 @@ impl ReplaySource {
         Ok(())
     }
 
-    /// Plays a table, of one namespace.
+    /// Plays a table of one namespace.
     fn visit_one(
         &mut self,
         table: Table,
@@ -333,7 +333,7 @@ impl ReplaySource {
             _ if is_narrowed => request.states,
             Some(StateSet::EMPTY) => request.states,
             Some(listed) => request.unlisted(table, listed.complement()),
-            // What other programs record may lack BOUND.
+            // Recordings of other programs may lack BOUND.
             None => decoder.unlisted(),
         };
         outcome.warnings.extend(self.told_flaw());

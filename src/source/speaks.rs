@@ -1,20 +1,20 @@
-//! Which protocols a kernel speaks, of which nobody can list a socket.
+//! Finds out which protocols a kernel supports, if none of its sockets can be listed.
 
 use std::path::Path;
 
 use crate::model::{Family, Protocol, Table};
 use crate::procfs::file::read_path;
 
-/// Bytes that are read of the file; the kernel writes some 2,000.
+/// Limit of bytes read of the file; the kernel writes some 2,000.
 const MOST: usize = 64 * 1024;
 
-/// True if the kernel has sockets of this table, as far as a root like `/proc` tells; `None` = it does not.
+/// True if the kernel supports this table, according to a root like `/proc`; `None` = unknown.
 pub(super) fn speaks(root: impl AsRef<Path>, table: Table) -> Option<bool> {
     let root = root.as_ref();
     is_listed(root, table).or_else(|| lacks_traces(root, table).then_some(false))
 }
 
-/// By `net/protocols`; that of gVisor is a header and nothing else.
+/// By `net/protocols`. gVisor's is only a header.
 fn is_listed(root: &Path, table: Table) -> Option<bool> {
     let text = protocols(root)?;
     let mut names = text.lines().skip(1).peekable();
@@ -22,8 +22,7 @@ fn is_listed(root: &Path, table: Table) -> Option<bool> {
     Some(names.any(|line| is_of(line, table)))
 }
 
-/// How many sockets of a table the network namespace has, where the kernel counts them
-/// (`sock_prot_inuse_add`).
+/// The number of sockets of a table in the network namespace, if the kernel counts them (`sock_prot_inuse_add`).
 pub(super) fn in_use(root: impl AsRef<Path>, table: Table) -> Option<u64> {
     let is_counted = matches!(table.protocol, Protocol::Sctp | Protocol::Xdp);
     let text = is_counted.then(|| protocols(root.as_ref()))??;
@@ -51,7 +50,7 @@ fn is_of(line: &str, table: Table) -> bool {
     letters(listed).eq(letters(&format!("{name}{version}")))
 }
 
-/// True if there is nothing of MPTCP, or of IPv6, where there would be something of it beside IPv4.
+/// True if there are no traces of MPTCP or IPv6, where IPv4 has its own.
 fn lacks_traces(root: &Path, table: Table) -> bool {
     let traces: &[&str] = match table {
         Table {
@@ -68,7 +67,7 @@ fn lacks_traces(root: &Path, table: Table) -> bool {
     has("sys/net/ipv4") && has("net/tcp") && !traces.iter().any(|trace| has(trace))
 }
 
-/// What a kernel that speaks IPv6 has, whatever it hides besides.
+/// Files of a kernel with IPv6, whatever else it hides.
 const IPV6: [&str; 6] = [
     "sys/net/ipv6",
     "net/if_inet6",
@@ -78,7 +77,7 @@ const IPV6: [&str; 6] = [
     "net/udp6",
 ];
 
-/// UDP-Lite is `UDP-Lite` there, and `UDPLITEv6`.
+/// Letters to compare: the file has `UDP-Lite`, and `UDPLITEv6`.
 fn letters(name: &str) -> impl Iterator<Item = u8> {
     let letters = name.bytes().filter(|byte| *byte != b'-');
     letters.map(|byte| byte.to_ascii_uppercase())

@@ -1,8 +1,8 @@
-//! Replies about unix sockets, held for the names of peers.
+//! Holds replies about unix sockets to name their peers.
 //!
-//! The kernel finds a unix socket by its inode with a walk over all of them, so asking for every peer
-//! costs the square of their number. The socket that another is connected to may come before or after it: so
-//! replies are held until all have come. Only a socket that is younger is asked for by itself.
+//! The kernel finds a unix socket by its inode by walking over all, so asking for every peer would cost the square of
+//! their number. A peer may be listed before or after its socket, so replies are held until all have come. Only
+//! younger sockets are requested individually.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -14,16 +14,16 @@ use crate::wire;
 
 const UNIX: Table = Table::new(Protocol::Unix, Family::Unix);
 
-/// Replies, and where the one about an inode begins.
+/// Replies, and an index by inode.
 #[derive(Debug, Default)]
 pub(super) struct UnixNames {
-    /// Each behind its length.
+    /// Replies, each after its length.
     replies: Vec<u8>,
-    /// `None` = it has no name, or there is no such socket.
+    /// Positions by inode; `None` = it has no name, or there is no such socket.
     index: HashMap<u32, Option<u32>, BuildHasherDefault<Spread>>,
-    /// For sockets that are not in the index; `None` = nobody can be asked.
+    /// For sockets that are not in the index; `None` = no further requests.
     pub(super) live: Option<(Channel, Recorder)>,
-    /// Why names may be missing, if they may.
+    /// Why names may be missing, if so.
     pub(super) failure: Option<Cause>,
 }
 
@@ -39,12 +39,12 @@ impl UnixNames {
         }
     }
 
-    /// Where the last reply ends.
+    /// The end of the last reply.
     pub(super) const fn end(&self) -> usize {
         self.replies.len()
     }
 
-    /// The reply that begins there, and where it ends.
+    /// The reply at a position, and its end.
     pub(super) fn at(&self, begin: usize) -> Option<(&[u8], usize)> {
         let (length, rest) = self.replies.get(begin..)?.split_first_chunk()?;
         let length = usize::try_from(u32::from_ne_bytes(*length)).ok()?;
@@ -57,7 +57,7 @@ impl UnixNames {
         self.index.clear();
     }
 
-    /// The name of the socket with this inode; `None` = it has none, or it is gone.
+    /// The name of the socket with this inode; `None` if it has none or is gone.
     pub(super) fn of(&mut self, inode: u64) -> Option<&[u8]> {
         let inode = u32::try_from(inode).ok()?;
         let begin = match self.index.get(&inode) {
@@ -68,7 +68,7 @@ impl UnixNames {
         wire::unix_name(reply)
     }
 
-    /// Asks the kernel for one socket and holds the answer.
+    /// Requests one socket and holds the reply.
     fn ask(&mut self, inode: u32) -> Option<u32> {
         let (mut channel, recorder) = self.live.take()?;
         self.index.insert(inode, None);
@@ -89,7 +89,7 @@ impl UnixNames {
     }
 }
 
-/// Spreads inode numbers, which the kernel counts up: nobody chooses those of many sockets.
+/// A hasher for inode numbers, which the kernel counts up: nobody can choose many of them.
 #[derive(Debug, Default)]
 struct Spread(u64);
 

@@ -1,8 +1,8 @@
-//! The table of TCP connections, walked by a program in the kernel.
+//! Lists TCP connections with a BPF program that walks the kernel's table.
 //!
-//! Over netlink the kernel makes a message of every socket; the walk takes a fraction of that. It needs rights
-//! and a kernel whose types are as they are known here. What listens or is only bound stands in
-//! other tables and stays with netlink, and so does whoever asks for more than the walk tells.
+//! Over netlink the kernel makes a message of every socket; the walk takes a fraction of that time. It needs
+//! privileges, and a kernel whose types have a known layout. Listeners and bound sockets are in other tables and stay
+//! with netlink, and so do requests for more than the walk reports.
 
 mod bound;
 mod counts;
@@ -35,38 +35,38 @@ use crate::model::{
     Cause, Family, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning,
 };
 
-/// From so many TCP sockets on the walk costs less than the dump, with all that it takes to begin.
+/// From this many TCP sockets on the walk costs less than the dump, including its setup.
 const PAYS: u64 = 25_000;
-/// The same for several namespaces, multiplied by their number.
+/// As [`PAYS`], for several namespaces, times their number.
 const PAYS_FOR_ALL: u64 = 50_000;
-/// The same where sockets that are only bound are listed.
+/// As [`PAYS_FOR_ALL`], if bound sockets are listed.
 const PAYS_FOR_ALL_WITH_BOUND: u64 = 300_000;
-/// From so many on it costs less to look whether any socket is only bound than to have netlink do so.
+/// From this many on, checking whether any socket is only bound costs less than listing those over netlink.
 const PAYS_TO_LOOK: u64 = 75_000;
 
-/// When connections are walked.
+/// When the walk is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
     /// Never.
     Never,
-    /// Where there are many, and the kernel lets us.
+    /// If there are many sockets, and the kernel permits it.
     WherePays,
-    /// Always: where it cannot be, nothing is listed.
+    /// Always: if impossible, nothing is listed.
     Always,
 }
 
-/// Reads tables over netlink, but for TCP connections where the walk is of use.
+/// Reads tables over netlink, except TCP connections if the walk pays off.
 #[derive(Debug)]
 pub struct WalkSource {
     netlink: NetlinkSource,
     usage: Use,
-    /// Why it stepped aside, until that was said.
+    /// Why the walk was given up, until reported.
     refusal: Option<Cause>,
     btf: PathBuf,
 }
 
 impl WalkSource {
-    /// Beside this source.
+    /// Uses this netlink source for everything else.
     pub fn new(netlink: NetlinkSource, usage: Use) -> Self {
         Self {
             netlink,
@@ -76,7 +76,7 @@ impl WalkSource {
         }
     }
 
-    /// Lists a table of TCP, or both; `None` = the walk is of no use here, and nothing was lent.
+    /// Lists a table of TCP, or both; `None` = the walk does not apply, and nothing was lent.
     fn list(
         &mut self,
         tables: &[Table],
@@ -125,7 +125,7 @@ impl WalkSource {
         Some(Ok(outcome))
     }
 
-    /// How many sockets there may be, where it is to be walked; 0 = whatever their number.
+    /// The number of sockets, if they are to be walked; 0 = any number.
     fn sockets(&self, tables: &[Table], request: &Request) -> Option<u64> {
         let is_tcp = tables.iter().all(|table| table.protocol == Protocol::Tcp);
         let is_possible = is_tcp && Walk::tells(request) && !self.netlink.is_recorded();
@@ -133,13 +133,13 @@ impl WalkSource {
             _ if !is_possible => None,
             Use::Never => None,
             Use::Always => Some(0),
-            // The kernel leaves out of a dump what is not wanted, and that costs less.
+            // The kernel excludes unwanted sockets from a dump, which costs less.
             Use::WherePays if request.narrow != Narrow::default() => None,
             Use::WherePays => paying(Scope::Own(None), 1, request),
         }
     }
 
-    /// Nothing was lent: others may list it, unless it was asked for.
+    /// Gives up the walk, which has lent nothing: netlink is used, unless the walk was requested.
     fn step_aside(&mut self, error: Error) -> Option<Result<Outcome, Error>> {
         if self.usage == Use::Always {
             return Some(Err(error));
@@ -149,8 +149,8 @@ impl WalkSource {
         None
     }
 
-    /// The same without BOUND, if nothing is only bound to the only port wanted: netlink would go through the sockets
-    /// of all ports.
+    /// The request without BOUND, if nothing is only bound to the single wanted port: netlink would walk the sockets of
+    /// all ports.
     fn without_bound<'r>(&self, request: &'r Request) -> Cow<'r, Request> {
         let rest = request.states.without(State::Bound);
         let is_of_use = self.usage == Use::WherePays
@@ -227,7 +227,7 @@ impl Source for WalkSource {
     }
 }
 
-/// The table, if it is one.
+/// The table, if there is only one.
 const fn only(tables: &[Table]) -> Option<Table> {
     match tables {
         [table] => Some(*table),
@@ -235,8 +235,8 @@ const fn only(tables: &[Table]) -> Option<Table> {
     }
 }
 
-/// How many sockets there are, if there are so many that the walk costs less than so many dumps, each of which goes
-/// through the sockets of all namespaces.
+/// The number of sockets, if it is so large that the walk costs less than this many dumps, each of which walks the
+/// sockets of all namespaces.
 pub(super) fn paying(scope: Scope, dumps: usize, request: &Request) -> Option<u64> {
     let least = match (dumps, request.states.contains(State::Bound)) {
         (1, _) => PAYS,
@@ -247,15 +247,14 @@ pub(super) fn paying(scope: Scope, dumps: usize, request: &Request) -> Option<u6
     sockets(scope).filter(|count| count.saturating_mul(dumps) >= least)
 }
 
-/// How many parts of the table are walked one after another, as a power of two: the records of each must fit into
-/// 32 KiB.
+/// The number of parts in which the table is walked, as a power of two: the records of each must fit into 32 KiB.
 fn shift(scope: Scope) -> u32 {
     let usual = sockets(scope).map_or(1 << 14, |sockets| sockets / 64);
     let parts = usual.clamp(1 << 10, 1 << 16).next_power_of_two();
     parts.ilog2()
 }
 
-/// What `net/sockstat` counts of TCP: in this namespace, or in all without other namespaces' sockets in `TIME_WAIT`.
+/// The number of TCP sockets in `net/sockstat`: of this namespace, or of all, but `TIME_WAIT` only of this one.
 fn sockets(scope: Scope) -> Option<u64> {
     let names = match scope {
         Scope::Own(_) => ["inuse", "tw"],
@@ -271,20 +270,20 @@ fn sockets(scope: Scope) -> Option<u64> {
     names.into_iter().map(number).sum()
 }
 
-/// Lends what listens and what is bound, and remembers the latter: it may be connected when its turn comes again.
+/// Lends listeners and bound sockets, and remembers the latter: they may be connected when the walk reaches them.
 pub(super) struct First<'v> {
     visitor: &'v mut dyn Visitor,
-    /// What was bound before: by now it may listen.
+    /// Sockets found bound before: by now they may listen.
     found: BoundRows,
     bound: Bound,
     is_over: bool,
 }
 
-/// What is bound: inode numbers, and the port of each.
+/// Bound sockets: inode numbers, with the port of each.
 pub(super) type Bound = HashMap<u64, u16>;
 
 impl First<'_> {
-    /// Lends the bound sockets that the program found, and puts all bound ones into `rows`; false = no more is wanted.
+    /// Lends the bound sockets that the program found, and stores all bound ones in `rows`; false = no more is wanted.
     pub(super) fn finish(mut self, request: &Request, rows: &mut Rows) -> bool {
         let found = mem::take(&mut self.found);
         if !found.is_empty() && !self.is_over {
@@ -326,34 +325,34 @@ impl Visitor for First<'_> {
     }
 }
 
-/// Which of the rows of a walk are lent.
+/// Which rows of a walk are lent.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    /// How many there may be; 0 = that does not matter.
+    /// The expected number of sockets; 0 = unknown.
     pub(super) sockets: u64,
-    /// Not these.
+    /// Except these.
     pub(super) bound: Bound,
-    /// Of these network namespaces, in order; none = of the own one.
+    /// Of these network namespaces, sorted; empty = the own one.
     pub(super) networks: Vec<u32>,
 }
 
-/// A program that was checked and attached.
+/// A program that was loaded and attached.
 #[derive(Debug)]
 pub(super) struct Walk {
     link: Link,
     map: Map,
     scope: Scope,
     extent: Extent,
-    /// What is counted, if it is not to become records.
+    /// Counters, if sockets are counted instead of recorded.
     counts: Option<Counts>,
-    /// What is to find sockets that are only bound, and the function that it stands for.
+    /// The program that finds bound sockets, and the function that it is attached to.
     bound: Option<(Vec<Instruction>, u32)>,
-    /// What it found, if it could prove that.
+    /// Its result, if proven.
     found: Option<BoundRows>,
 }
 
 impl Walk {
-    /// True if it tells what is asked for, and there is something to be walked.
+    /// True if the walk reports everything requested, and there is something to walk.
     pub(super) fn tells(request: &Request) -> bool {
         let extensions = request.extensions;
         let is_asked = extensions.info || extensions.options || extensions.memory;
@@ -369,7 +368,7 @@ impl Walk {
         }
     }
 
-    /// The part that is left to netlink.
+    /// The part of a request left to netlink.
     pub(super) fn rest(&self, request: &Request) -> Request {
         let others = StateSet::EMPTY.with(State::Listen).with(State::Bound);
         let mut states = request.states.intersection(others);
@@ -382,7 +381,7 @@ impl Walk {
         }
     }
 
-    /// What comes before connections.
+    /// The visitor for listeners and bound sockets, which come first.
     pub(super) fn first<'v>(&mut self, visitor: &'v mut dyn Visitor) -> First<'v> {
         First {
             visitor,
@@ -403,7 +402,7 @@ impl Walk {
             Detail::Usual | Detail::All => Extent::Detailed,
         };
         let shift = shift(scope);
-        // First what fails at once without rights.
+        // First what fails at once without privileges.
         let map = Map::new(MapKind::Elements, 1 << shift)?;
         let counts = is_counted.then(Counts::new).transpose()?;
         let plan = Plan {
@@ -431,7 +430,7 @@ impl Walk {
         })
     }
 
-    /// Looks for sockets that are only bound, if that is asked.
+    /// Finds bound sockets, if requested.
     pub(super) fn look_for_bound(&mut self) {
         if let Some((program, function)) = self.bound.take() {
             let hook = Hook::Elements(function, self.map.descriptor());
@@ -448,7 +447,7 @@ impl Walk {
         rows: &Rows,
     ) -> Result<Vec<Warning>, Error> {
         if !rows.bound.is_empty() && self.extent == Extent::Head {
-            // They are known by their inodes.
+            // They are identified by their inodes.
             let mut request = request.clone();
             request.extensions.detail = Detail::Usual;
             self = Self::load(btf, self.scope, &request, false)?;

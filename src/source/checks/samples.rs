@@ -2,7 +2,7 @@
 
 use crate::filter::{Expr, Field, Op, Operand, PortItem, Prefix, Side};
 
-/// A filter nearly as heavy as is given to a kernel.
+/// A filter nearly as heavy as a kernel ever gets.
 pub(in crate::source) fn heavy() -> Expr {
     let sides = [Side::Local, Side::Peer];
     let ports = sides.map(|side| {

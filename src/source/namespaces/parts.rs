@@ -1,4 +1,4 @@
-//! One namespace after another, in one answer.
+//! Combines the results of several namespaces.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ pub(super) const TCP: [Table; 2] = [
     Table::new(Protocol::Tcp, Family::Inet6),
 ];
 
-/// Reads them without the walk for both.
+/// Reads both tables in sequence.
 pub(super) fn one_by_one(
     source: &mut dyn Source,
     request: &Request,
@@ -69,7 +69,7 @@ pub(super) fn one_by_one(
     Ok(outcome)
 }
 
-/// Knows whether more is wanted.
+/// Remembers whether the visitor wants more.
 struct Lent<'v> {
     visitor: &'v mut dyn Visitor,
     is_over: bool,

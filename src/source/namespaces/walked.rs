@@ -1,4 +1,4 @@
-//! Connections of all namespaces by one walk: they stand in one table, unless a namespace has its own.
+//! Lists the TCP connections of several namespaces in one walk: they share a table, unless a namespace has its own.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -11,18 +11,18 @@ use crate::model::{Source as Kind, StateSet, Warning};
 use crate::source::walk::{Rows, Scope, Walk, paying};
 use crate::source::{Outcome, Request, Visitor};
 
-/// How many buckets the table of the reader's namespace has; less than zero = of the first namespace's table.
+/// The number of buckets in the table of the reader's namespace; negative = it shares the first namespace's table.
 const BUCKETS: &str = "/proc/sys/net/ipv4/tcp_ehash_entries";
 
 impl NamespacesSource {
-    /// Lists TCP of all of them; `None` = a walk is of no use here, and nothing was lent.
+    /// Lists TCP of all namespaces; `None` = the walk does not apply, and nothing was lent.
     pub(super) fn walk(&mut self, request: &Request, visitor: &mut dyn Visitor) -> Option<Outcome> {
         let is_asked = self.way == Way::Bpf;
         let is_possible = is_asked || self.way == Way::Auto && request.narrow.exact.is_none();
         if !is_possible || !Walk::tells(request) || self.recorder.is_on() {
             return None;
         }
-        // They are counted for all namespaces together.
+        // The sockets of all namespaces are counted together.
         if !is_asked && paying(Scope::Table, self.each.len(), request).is_none() {
             return None;
         }
@@ -78,7 +78,7 @@ impl NamespacesSource {
                 Vec::new()
             }
         };
-        // It may have lost connections of any of them.
+        // Connections of any of them may be missing.
         for one in outcomes.iter_mut().filter(walked) {
             one.warnings.extend(gaps.iter().cloned());
         }
@@ -99,7 +99,7 @@ impl NamespacesSource {
         })
     }
 
-    /// Reads of each namespace what is to be read of it.
+    /// Reads a part of each namespace.
     fn read(
         &mut self,
         request: &Request,
@@ -124,8 +124,7 @@ impl NamespacesSource {
         })
     }
 
-    /// Those whose connections stand in the table of the calling thread's namespace, if that is the first
-    /// namespace's, in order.
+    /// The namespaces whose connections are in the calling thread's table, sorted, if that is the first namespace's.
     fn in_one_table(&self) -> Vec<u32> {
         let own = fs::metadata("/proc/thread-self/ns/net").map(|own| own.ino());
         let own = own.ok().and_then(|own| u32::try_from(own).ok());

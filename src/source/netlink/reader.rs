@@ -1,4 +1,4 @@
-//! What is dumped over netlink, how it is read, and how that can end.
+//! Reads netlink dumps.
 
 use std::fmt::{self, Display, Formatter};
 use std::io;
@@ -33,7 +33,7 @@ impl Display for Dump {
 }
 
 impl Dump {
-    /// The table, or the first.
+    /// The table, or the first of two.
     pub(super) const fn table(self) -> Table {
         match self {
             Self::Table(table) => table,
@@ -50,28 +50,28 @@ impl Dump {
 }
 
 pub(super) enum End {
-    /// With everything.
+    /// Complete.
     Whole,
     /// The visitor wanted no more.
     Stopped,
     /// The kernel does not list this table; nothing was lent.
     Refused(io::Error),
-    /// Something was lost.
+    /// Replies were lost.
     Disturbed(Cause),
 }
 
 pub(super) struct Reader<'r> {
     pub(super) dump: Dump,
-    /// The number of the request.
+    /// The sequence number of the request.
     pub(super) sequence: u32,
     interrupted: bool,
-    /// How often the dump may be begun again.
+    /// How often the dump may still be repeated.
     pub(super) repeats: u32,
     pub(super) decoder: Decoder<'r>,
 }
 
 impl<'r> Reader<'r> {
-    /// For the answers to `request`; unix peers are named from `names`.
+    /// For the replies to `request`; names unix peers from `names`.
     pub(super) fn new(
         dump: Dump,
         request: &'r Request,
@@ -87,7 +87,7 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// `Some` when the dump is over.
+    /// Reads a datagram; `Some` if the dump is over.
     pub(super) fn read(&mut self, datagram: &[u8]) -> Option<End> {
         for message in Messages::new(datagram) {
             let message = match message {
@@ -131,7 +131,7 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// Makes ready for the same dump again; `false` = something of it was shown.
+    /// Prepares to repeat the dump; false if something of it was shown.
     pub(super) fn restart(&mut self) -> bool {
         let is_forgotten = self.decoder.lent == 0 || self.decoder.visitor.rewind();
         if is_forgotten {
@@ -143,7 +143,7 @@ impl<'r> Reader<'r> {
     }
 }
 
-/// Why the begin of a dump is not worth looking at.
+/// Why the start of a dump is useless, if it is.
 pub(super) fn flaw(first: &mut Batch) -> Option<Cause> {
     match first.failure.take() {
         Some(error) => Some(disturbance(error)),

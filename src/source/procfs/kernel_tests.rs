@@ -1,5 +1,4 @@
-//! The files of other kernels and of sandboxes: every row is there, and what a kernel does not tell is
-//! unknown.
+//! Files of other kernels and of sandboxes: every row is read, and missing data is unknown.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -20,7 +19,7 @@ use crate::model::{Endpoint, Family, Protocol, Row, Socket, State, Table, Warnin
 use crate::source::Source as _;
 use crate::text::unix_name;
 
-/// What is told of a socket: state, ends, queues, user, inode, drops and timer.
+/// Describes a socket: state, ends, queues, user, inode, drops and timer.
 fn told(socket: &Socket) -> String {
     let number = |number: Option<u32>| number.map_or_else(|| "-".to_owned(), |n| n.to_string());
     let end = |end: &Endpoint| match end.ip {
@@ -46,7 +45,7 @@ fn root(kernel: &str) -> PathBuf {
     fixtures.join(kernel)
 }
 
-/// Every row of a kernel's files, and what was not understood of them.
+/// Every row of a kernel's files, and the warnings.
 fn list(kernel: &str) -> (Vec<Socket>, Vec<Warning>) {
     let root = root(kernel);
     let mut source = ProcfsSource::new(&root, Recorder::default());

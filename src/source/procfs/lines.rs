@@ -2,9 +2,9 @@
 
 use std::io::{self, BufRead as _, BufReader, Read};
 
-/// Bytes kept of a line; the longest the kernel writes has some 200.
+/// Bytes kept of a line; the kernel's longest have some 200.
 pub(super) const LINE_MAX: usize = 4096;
-/// Bytes of a line after which its end is no longer looked for.
+/// Bytes after which a line counts as endless.
 const ENDLESS: u64 = 16 * 1024 * 1024;
 
 /// Reads a file line by line in constant memory.
@@ -12,7 +12,7 @@ pub(super) struct Lines<R> {
     reader: BufReader<R>,
     text: Vec<u8>,
     pub(super) count: u64,
-    /// Lines end in CR LF, as the first one does: a copy that went through another system.
+    /// True if lines end in CR LF, as the first one does: a copy from another system.
     has_returns: bool,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct Line<'a> {
     pub(super) number: u64,
     /// Without its newline.
     pub(super) text: &'a [u8],
-    /// True if this is all of it.
+    /// True if the text is the complete line.
     pub(super) whole: bool,
     /// True if a newline ends it.
     pub(super) ended: bool,

@@ -6,7 +6,7 @@
     reason = "a test stops at the first thing that is not as expected"
 )]
 
-//! Sockets of this very process, as the kernel's own files show them.
+//! Sockets of this process in the kernel's own files.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -85,7 +85,7 @@ fn waiting_connection_is_counted_and_has_no_inode() {
     assert_eq!(row.recv_queue, Some(1));
     let port = Some(u32::from(client.local_addr().unwrap().port()));
     let (found, _) = all(Protocol::Tcp, Family::Inet);
-    // Another connection that was closed a moment ago may have had the same port here.
+    // Another connection closed just before may have had the same local port.
     let is_it = |found: &&Socket| found.peer.port == port && found.local.port == row.local.port;
     let waiting = found.iter().find(is_it).unwrap();
     assert_eq!(waiting.state, State::Established);
@@ -133,7 +133,7 @@ fn netlink_socket_is_found_with_its_family() {
     let flags = SockFlag::SOCK_CLOEXEC;
     let (family, kind) = (AddressFamily::Netlink, SockType::Raw);
     let route = socket(family, kind, flags, SockProtocol::NetlinkRoute).unwrap();
-    // Without an address of its own it is in no list.
+    // An unbound socket is in no list.
     bind(route.as_raw_fd(), &NetlinkAddr::new(0, 0)).unwrap();
     let row = row_of(&route, Protocol::Netlink, Family::Netlink);
     assert_eq!(row.local.name, b"route");

@@ -8,19 +8,19 @@ use crate::model::{Protocol, Socket, Table};
 use crate::procfs::file::open_path;
 use crate::procfs::{bucket_of, decode_line};
 
-/// Sockets that belong into the file of the other family.
+/// Sockets that belong in the file of the other family.
 ///
-/// `ping_get_first` (`net/ipv4/ping.c`) looks for the family of the file, `ping_get_next` does not:
-/// behind the first socket of a hash bucket `net/icmp6` lists IPv4 sockets too, with the address
-/// `::`, and `net/icmp` IPv6 ones. So a socket that is the first of its bucket in the other file is
-/// of the other family. One that is first in neither cannot be told and stays in both.
+/// `ping_get_first` (`net/ipv4/ping.c`) checks the family of the file, `ping_get_next` does not: after the first
+/// socket of a hash bucket, `net/icmp6` lists IPv4 sockets too, with the address `::`, and `net/icmp` IPv6 ones. So
+/// the first socket of a bucket in the other file is of the other family. A socket that is first in neither is
+/// ambiguous and stays in both.
 #[derive(Default)]
 pub(super) struct Strays {
     inodes: HashSet<u64>,
 }
 
 impl Strays {
-    /// The sockets that are certain to belong to the file of this table; none if it cannot be read.
+    /// The sockets that certainly belong in the file of this table; none if it cannot be read.
     pub(super) fn among(table: Table, path: &Path) -> Self {
         let mut inodes = HashSet::new();
         let Ok(file) = open_path(path) else {

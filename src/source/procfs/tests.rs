@@ -56,7 +56,7 @@ fn sockets_of(
     Ok((found, outcome))
 }
 
-/// A directory with one file of a table.
+/// A directory with one table file.
 pub(super) fn root(name: &str, text: impl AsRef<[u8]>) -> TempDir {
     let root = TempDir::new().unwrap();
     fs::create_dir(root.path().join("net")).unwrap();
@@ -69,7 +69,7 @@ fn texts(outcome: Outcome) -> impl Iterator<Item = String> {
     warnings.map(|warning| warning.to_string())
 }
 
-/// How many rows `net/tcp` with this text has, and its gaps without the directory.
+/// The number of rows in `net/tcp` with this text, and its gaps without the directory.
 pub(super) fn read_tcp(text: impl AsRef<[u8]>) -> (usize, Vec<String>) {
     let root = root("tcp", text);
     let (found, outcome) = sockets_of(
@@ -300,7 +300,7 @@ fn file_that_cannot_be_read_at_all_is_an_error() {
     assert!(error.chain().ends_with("net/tcp: is a directory"));
 }
 
-/// A file whose disk breaks behind the text.
+/// A file whose disk fails after the text.
 struct Broken<'a>(&'a [u8]);
 
 impl Read for Broken<'_> {
@@ -334,7 +334,7 @@ fn error_in_the_middle_is_a_gap_behind_the_rows() {
     );
 }
 
-/// What Linux 6.18 lists for one IPv6 and one IPv4 ping socket with the same identifier.
+/// Linux 6.18's list of one IPv6 and one IPv4 ping socket with the same identifier.
 const PING: &str = "\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    10: 0100007F:419B 0100007F:0000 01 00000000:00000000 00:00000000 00000000     0        0 21422 2 000000009e2e318f 0         

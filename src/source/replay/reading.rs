@@ -1,4 +1,4 @@
-//! The messages of a file, one after another.
+//! Reads the messages of a file.
 
 use std::fmt;
 use std::fs::File;
@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::text::chain;
 use crate::wire::{Body, Message, Messages};
 
-/// No message of a recording is longer; a greater length is no length.
+/// Longer than any message; a greater length is malformed.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
 /// The bytes of a recording.
@@ -16,7 +16,7 @@ pub(super) trait Bytes: Read + Seek {}
 
 impl<T: Read + Seek> Bytes for T {}
 
-/// Opens a recording. A pipe, which cannot be read twice, is held in memory.
+/// Opens a recording. A pipe, which cannot be read twice, is read into memory.
 pub(super) fn open(path: &Path) -> io::Result<BufReader<Box<dyn Bytes>>> {
     let mut file = File::open(path)?;
     let bytes: Box<dyn Bytes> = if file.stream_position().is_ok() {
@@ -29,13 +29,13 @@ pub(super) fn open(path: &Path) -> io::Result<BufReader<Box<dyn Bytes>>> {
     Ok(BufReader::with_capacity(64 * 1024, bytes))
 }
 
-/// Why a recording cannot be read on.
+/// Why reading a recording fails.
 pub(super) enum Flaw {
     /// The file cannot be read.
     Io(io::Error),
-    /// A machine with the other order of bytes recorded it.
+    /// It was recorded on a machine with the other byte order.
     OtherOrder,
-    /// Its bytes make no message.
+    /// A message is malformed.
     Bytes(String),
 }
 
@@ -55,7 +55,7 @@ impl From<io::Error> for Flaw {
     }
 }
 
-/// Reads the next message into `bytes`, and how many bytes of the file it takes; `None` at the end.
+/// Reads the next message into `bytes`; also returns its length in the file. `None` at the end.
 pub(super) fn next_message<'b>(
     file: &mut impl Read,
     bytes: &'b mut Vec<u8>,

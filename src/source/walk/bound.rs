@@ -1,7 +1,7 @@
-//! TCP sockets that are only bound.
+//! Lists TCP sockets that are only bound.
 //!
-//! To list them the kernel goes through every bound socket of the machine, once for each namespace that is asked.
-//! A program goes through them once for all, and sooner. Where it proves nothing, netlink is asked.
+//! For netlink the kernel walks every bound socket of the machine, once for each namespace requested. A BPF program
+//! walks them once for all, and faster. If its result is not proven, netlink is used.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -17,17 +17,17 @@ use crate::error::Error;
 use crate::model::State;
 use crate::source::Request;
 
-/// By inode number.
+/// Records by inode number.
 pub(super) type BoundRows = BTreeMap<u64, Detailed>;
 
-/// More are not kept.
+/// Limit of sockets kept.
 const MOST: usize = 30_000;
 
-/// Looks for those of the own namespace, where there is nothing else to walk; `None` = nothing is proven.
+/// Finds those of the own namespace, without any other walk; `None` = not proven.
 ///
 /// # Errors
 ///
-/// When the kernel does not let us look, or its types are not as they are known here.
+/// When the kernel refuses, or its types have an unknown layout.
 pub(super) fn find(btf: &Path, request: &Request) -> Result<Option<BoundRows>, Error> {
     let scope = Scope::Own(None);
     let shift = shift(Scope::Table);
@@ -45,15 +45,15 @@ pub(super) fn find(btf: &Path, request: &Request) -> Result<Option<BoundRows>, E
     look(&program, Hook::Elements(function, map.descriptor()))
 }
 
-/// The program, where it is of use.
+/// The program, if it applies.
 pub(super) fn program(btf: &Btf<'_>, plan: Plan, request: &Request) -> Option<Vec<Instruction>> {
-    // Elsewhere what is read later may have been read earlier.
+    // On other architectures, loads may be reordered.
     let is_possible = cfg!(target_arch = "x86_64") && request.states.contains(State::Bound);
     let program = is_possible.then(|| bound_program(btf, plan, request));
     program.and_then(Result::ok)
 }
 
-/// Lists them; `None` = nothing is proven.
+/// Runs the program; `None` = not proven.
 pub(super) fn look(program: &[Instruction], hook: Hook) -> Result<Option<BoundRows>, Error> {
     let link = bpf::attach("lsock_bound", program, hook)?;
     let output = link.iterate().and_then(read);
@@ -67,7 +67,7 @@ fn read(output: impl Read + Send) -> io::Result<Option<BoundRows>> {
         match record.head.family {
             TABLE => was_run = true,
             STRAYED => is_proven = false,
-            // A chain that is gone through again has the same once more.
+            // A chain that is walked again repeats its sockets.
             _ => _ = rows.insert(record.inode, record.clone()),
         }
         is_proven &= rows.len() <= MOST;
@@ -112,7 +112,7 @@ mod tests {
                 Some(vec![8, 9]),
             ),
             (vec![table, one.clone(), unproven], None),
-            // The program was not run.
+            // The program did not run.
             (vec![one], None),
             (vec![], None),
         ] {

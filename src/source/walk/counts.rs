@@ -1,5 +1,4 @@
-//! What the program counts instead of writing records: sockets about which there is nothing to tell but their
-//! state.
+//! Counters of the program for sockets of which only the state matters.
 
 use crate::bpf::{Map, MapKind, Numbers};
 use crate::error::Error;
@@ -8,27 +7,27 @@ use crate::source::Visitor;
 
 use super::record::Ticks;
 
-/// Counters of eight bytes: those in `ESTABLISHED`, those in `TIME_WAIT`; each of IPv4 and of IPv6.
+/// Eight-byte counters: those in `ESTABLISHED` and in `TIME_WAIT`, each for IPv4 and IPv6.
 pub(super) const COUNTED: [(State, Family); 4] = [
     (State::Established, Family::Inet),
     (State::Established, Family::Inet6),
     (State::TimeWait, Family::Inet),
     (State::TimeWait, Family::Inet6),
 ];
-/// Where the tick stands at which the last one in `TIME_WAIT` ends,
+/// Offset of the tick at which the last one in `TIME_WAIT` ends.
 pub(super) const LAST_END: i16 = 8 * 4;
-/// the tick of now,
+/// Offset of the current tick.
 pub(super) const NOW: i16 = 8 * 5;
-/// and a byte for each port.
+/// Offset of a byte for each port.
 pub(super) const PORTS: i16 = 8 * 6;
-/// In the place of a port: a counted socket has it.
+/// The byte of a port that a counted socket has.
 pub(super) const IN_USE: u8 = 1;
-/// In the place of a port: who has it is not to be counted.
+/// The byte of a port whose sockets are not counted.
 pub(super) const WATCHED: u8 = 2;
 
 const NUMBERS: usize = 6 + (1 << 16) / 8;
 
-/// The memory for them.
+/// The counters' memory.
 #[derive(Debug)]
 pub(super) struct Counts {
     pub(super) map: Map,
@@ -42,7 +41,7 @@ impl Counts {
         Ok(Self { map, numbers })
     }
 
-    /// Begins again; whoever has one of these ports gets a record.
+    /// Resets the counters; sockets with a `watched` port get a record instead.
     pub(super) fn begin(&self, watched: impl Iterator<Item = u16>) {
         for place in 0..NUMBERS {
             self.numbers.set(place, 0);
@@ -57,7 +56,7 @@ impl Counts {
         }
     }
 
-    /// Has the visitor count what was counted.
+    /// Passes the counts to the visitor.
     pub(super) fn lend(&self, ticks: Ticks, scratch: &mut Socket, visitor: &mut dyn Visitor) {
         let mut ports: Vec<u16> = (0..=u16::MAX)
             .filter(|port| self.is_in_use(*port))
@@ -91,7 +90,7 @@ impl Counts {
     }
 }
 
-/// The number that has the byte of a port, and which of its bytes that is.
+/// The number that holds the byte of a port, and the index of the byte in it.
 fn place(port: u16) -> (usize, usize) {
     let byte = usize::from(port);
     (6 + byte / 8, byte % 8)

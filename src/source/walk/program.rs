@@ -1,8 +1,8 @@
-//! The program: a run of the table's buckets for each element of a map.
+//! The program: walks a part of the table's buckets for each element of a map.
 //!
-//! It takes no locks and no references, and writes to no socket. Sockets are freed only after a grace period,
-//! and may be used again for others meanwhile: then the chain ends with the number of another bucket, and
-//! that is told. The kernel checks before the first run that the program does nothing but read.
+//! It takes neither locks nor references, and writes to no socket. Sockets are freed only after a grace period, and may
+//! be reused meanwhile: then their chain ends with the number of another bucket, which is reported. The kernel verifies
+//! before the first run that the program only reads.
 
 mod bound;
 mod count;
@@ -27,9 +27,9 @@ const JIFFIES64: i32 = 118;
 const SEQ_WRITE: i32 = 127;
 const GET_CURRENT_TASK_BTF: i32 = 158;
 
-/// The function that the kernel calls for each element, to which the program is attached.
+/// The kernel function called for each element, to which the program is attached.
 pub(super) const FUNCTION: &str = "bpf_iter_bpf_map_elem";
-/// `struct timespec64` begins with a number of eight bytes: what stands at an address is read as such.
+/// `struct timespec64` begins with an eight-byte number; used to read such a number at any address.
 const NUMBER: [&str; 2] = ["timespec64", "tv_sec"];
 
 const KEY: &str = "bpf_iter__bpf_map_elem";
@@ -44,7 +44,7 @@ const TABLES: &str = "inet_hashinfo";
 const PORT: &str = "inet_bind2_bucket";
 const BUCKET_OF_PORTS: &str = "inet_bind_hashbucket";
 
-/// What the programs read and call.
+/// The types and functions that the programs use.
 pub(super) const WANTED: [(TypeKind, &str); 20] = [
     (TypeKind::Function, FUNCTION),
     (TypeKind::Function, CAST),
@@ -68,16 +68,16 @@ pub(super) const WANTED: [(TypeKind, &str); 20] = [
     (TypeKind::Struct, "kernfs_node"),
 ];
 
-/// Whose sockets.
+/// The sockets that are walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::source) enum Scope {
-    /// Those of the network namespace of whoever reads, of one version of IP or of both.
+    /// Those of the reader's network namespace, of one IP version or both.
     Own(Option<Family>),
-    /// All that are in the same table.
+    /// All in the same table.
     Table,
 }
 
-// What stands on the stack, from its end.
+// Stack slots, from the stack's end.
 const RECORD: i16 = -(1 << 7);
 const BUCKETS: i16 = RECORD - 8;
 const NET: i16 = RECORD - 24;
@@ -87,24 +87,24 @@ const PORTS: i16 = RECORD - 48;
 const ZERO: i16 = RECORD - 56;
 const LOWEST: i16 = RECORD - 128;
 
-// The registers that keep their values in calls.
+// Registers that calls preserve.
 const OUTPUT: R = R::R6;
-/// The address of the next node of a chain, as a number.
+/// The address of the next node of a chain.
 const NODE: R = R::R7;
 const SOCKET: R = R::R8;
 /// The number of a bucket.
 const BUCKET: R = R::R9;
 
-// States that are other structures than a socket (`include/net/tcp_states.h`), and some others.
+// States with other structures than a socket (`include/net/tcp_states.h`), and others.
 const SYN_SENT: i32 = 2;
 const SYN_RECV: i32 = 3;
 const FIN_WAIT2: i32 = 5;
 const TIME_WAIT: i32 = 6;
 const NEW_SYN_RECV: i32 = 12;
-/// All that there are in this table, one bit for each.
+/// All states in this table, a bit for each.
 const STATES: u32 = 0x1b7e;
 
-/// A field in each line of memory that is read: of all sockets, for the head of a record, for the rest.
+/// A field in each cache line that is read: of all sockets, for the head of a record, for the rest.
 const TOUCHED: [(ValueKind, &str); 10] = [
     (POINTER, "skc_nulls_node.next"),
     (BYTE, "skc_state"),
@@ -118,7 +118,7 @@ const TOUCHED: [(ValueKind, &str); 10] = [
     (POINTER, "sk_cgrp_data.cgroup"),
 ];
 
-/// The same for what is counted.
+/// As [`TOUCHED`], for sockets that are counted.
 const COUNTED: [(ValueKind, &str); 6] = [
     (POINTER, "skc_nulls_node.next"),
     (BYTE, "skc_state"),
@@ -135,20 +135,20 @@ struct Writer<'p> {
     request: &'p Request,
 }
 
-/// What a program is to do.
+/// The parameters of a program.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
     pub(super) scope: Scope,
-    /// Elements, as a power of two: each is asked for a part of the table.
+    /// The number of elements as a power of two; each stands for a part of the table.
     pub(super) shift: u32,
     pub(super) extent: Extent,
-    /// The map in which it counts what it can, if it is to count.
+    /// The map of counters, if it counts.
     pub(super) counts: Option<i32>,
 }
 
 /// # Errors
 ///
-/// When the kernel lacks something, which is named.
+/// When the kernel lacks a type, field or function, which the error names.
 pub(super) fn program(
     btf: &Btf<'_>,
     plan: Plan,
@@ -198,7 +198,7 @@ impl<'p> Writer<'p> {
         self.emit()?;
         self.code.jump(Condition::Always, next_node);
         self.code.place(chain_end);
-        // Behind the last node stands the number of the bucket.
+        // After the last node comes the number of the bucket.
         self.code.shift_down(NODE, 1);
         self.code.add_number(NODE, 1);
         self.code.jump(Condition::Same(NODE, BUCKET), next_bucket);
@@ -211,15 +211,15 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    /// Finds a table, and the part of it that this element stands for. The number of buckets that stands beside it is
-    /// so much more than that of the last one.
+    /// Finds a table, and the part of it for this element. The field `count` exceeds the number of the last bucket by
+    /// `more`.
     fn begin(
         &mut self,
         [table, count]: [&str; 2],
         more: i32,
         done: Label,
     ) -> Result<(), Malformed> {
-        // Numbers that the kernel does not know: with known ones it would follow many more ways when it checks.
+        // Values unknown to the verifier: with known ones it would follow many more paths.
         self.code.copy(SOCKET, R::R1);
         self.code.call(JIFFIES64);
         for place in (LOWEST..0).step_by(8) {
@@ -229,7 +229,7 @@ impl<'p> Writer<'p> {
         self.code.copy(R::R1, R::R0);
         self.code.subtract(R::R0, R::R1);
         self.code.store(Eight, R::STACK, ZERO, R::R0);
-        // In parts: then the verifier takes each load from there for another number.
+        // In two stores: then the verifier treats each load from there as another value.
         self.code.store(Four, R::STACK, ZERO, R::R0);
         self.code.copy(R::R1, SOCKET);
         self.load(R::R2, R::R1, POINTER, [KEY, "key"])?;
@@ -238,7 +238,7 @@ impl<'p> Writer<'p> {
         self.load(R::R1, R::R1, POINTER, [KEY, "meta"])?;
         self.load(OUTPUT, R::R1, POINTER, ["bpf_iter_meta", "seq"])?;
         self.code.call(GET_CURRENT_TASK_BTF);
-        // Of what the kernel trusts it would look through all types at each step, for whether it trusts that, too.
+        // For trusted pointers the verifier would search all types at each step.
         self.code.copy(R::R1, R::R0);
         self.cast("task_struct")?;
         self.load(R::R1, R::R0, POINTER, ["task_struct", "nsproxy"])?;
@@ -259,7 +259,7 @@ impl<'p> Writer<'p> {
         self.emit()?;
         self.code.place(begin);
         self.forget(BUCKET);
-        // Buckets for each element; small tables have none for most.
+        // Buckets for each element; in a small table most elements have none.
         self.code.copy(R::R3, NODE);
         self.code.shift_down(R::R3, self.plan.shift.cast_signed());
         self.code.add_number(R::R3, 1);
@@ -282,8 +282,8 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    /// Reads what will be read of the first socket of each bucket: one after another would wait for its memory,
-    /// but they do not depend on each other.
+    /// Prefetches the first socket of each bucket: these loads do not depend on each other, whereas one after another
+    /// each would wait for memory.
     fn touch(&mut self) -> Result<(), Malformed> {
         let [next, over] = [(); 2].map(|()| self.code.label());
         self.code.copy(SOCKET, BUCKET);
@@ -301,7 +301,7 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    /// One field in each line of memory.
+    /// One field in each cache line.
     fn touched(&self) -> &'static [(ValueKind, &'static str)] {
         let is_narrow =
             !self.request.narrow.operations().is_empty() || self.wanted() & STATES != STATES;
@@ -313,7 +313,7 @@ impl<'p> Writer<'p> {
         }
     }
 
-    /// Goes to the next bucket, and on at `empty` for a marker without a node.
+    /// Loads the first node and advances the bucket; jumps to `empty` if the bucket has only a marker.
     fn first_node(&mut self, bucket: R, into: R, empty: Label) -> Result<(), Malformed> {
         self.code.copy(R::R1, bucket);
         self.code.add_number(bucket, 1);
@@ -325,7 +325,7 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    /// Takes the address of a node in the first register for a socket.
+    /// Casts the address of a node in the first register to a socket.
     fn socket_at(&mut self) -> Result<(), Malformed> {
         let node = self
             .btf
@@ -334,7 +334,7 @@ impl<'p> Writer<'p> {
         self.cast(TCP)
     }
 
-    /// Goes on with the next node for a socket of another namespace, and says of which it is.
+    /// Jumps to the next node for a socket of another namespace, or records its namespace.
     fn let_pass(&mut self, next_node: Label) -> Result<(), Malformed> {
         self.of_socket(R::R1, POINTER, "skc_net.net")?;
         match self.plan.scope {
@@ -350,16 +350,16 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    /// The states wanted, a bit for each as the table has them.
+    /// The wanted states, as a bit mask of the table's states.
     fn wanted(&self) -> u32 {
         let wanted = self.request.states.kernel_mask();
         let holds = |state: i32| wanted >> state & 1;
-        // A timewait structure may stand for FIN_WAIT_2, too, and a request for SYN_RCVD has a number of its own.
+        // A timewait structure may stand for FIN_WAIT_2, too, and a request has its own state for SYN_RCVD.
         let rests = (holds(FIN_WAIT2) | holds(TIME_WAIT)) << TIME_WAIT;
         wanted & !(1 << NEW_SYN_RECV) | rests | holds(SYN_RECV) << NEW_SYN_RECV
     }
 
-    /// Goes on with the next node for a state that is not wanted.
+    /// Jumps to the next node for an unwanted state.
     fn test_state(&mut self, next_node: Label) -> Result<(), Malformed> {
         let wanted = self.wanted();
         if wanted & STATES == STATES {
@@ -375,7 +375,7 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    /// Goes on with the next node for what is of the other version of IP, or the filter cannot accept.
+    /// Jumps to the next node for the other IP version, or for what the filter cannot accept.
     fn test_ends(&mut self, next_node: Label) -> Result<(), Malformed> {
         let operations = self.request.narrow.operations();
         let only = match self.plan.scope {

@@ -1,4 +1,4 @@
-//! Reads what the program writes.
+//! Reads the program's records.
 
 use std::io::{self, ErrorKind, Read};
 use std::ops::ControlFlow;
@@ -12,24 +12,23 @@ use super::record::{Head, Record, STRAYED, TABLE, Ticks};
 use crate::source::decoder::Decoder;
 use crate::wire;
 
-/// The kernel never gives more at once.
+/// The kernel returns at most this much at once.
 const BUFFER: usize = 32 << 10;
-/// So often is read before one thread wakes the other, which costs as much as reading.
+/// Reads before one thread wakes the other, which costs as much as a read.
 const READS: usize = 8;
-/// One is filled, one is taken, one waits.
+/// One is filled, one is processed, one waits.
 const PIECES: usize = 3;
-/// Sockets in a bucket of a small table, on average: the kernel gives up where one element has ten times as
-/// many.
+/// Average of sockets in a bucket of a small table: the kernel gives up if one element has ten times as many.
 const MOST_IN_BUCKET: u64 = 32;
 
 const TOO_MANY: &str = "too many sockets in one bucket";
 
-/// Records that were read together.
+/// Records read together.
 struct Piece<R> {
     records: Vec<R>,
-    /// How many of them there are.
+    /// The number of valid records.
     filled: usize,
-    /// Nothing follows, or why.
+    /// Set if nothing follows, with the error if any.
     end: Option<io::Result<()>>,
 }
 
@@ -65,7 +64,7 @@ impl<R: Record> Piece<R> {
         }
     }
 
-    /// `Some` = nothing follows, or no more is wanted.
+    /// Passes on the records; `Some` = nothing follows, or no more is wanted.
     fn give(
         &mut self,
         take: &mut impl FnMut(&R) -> io::Result<ControlFlow<()>>,
@@ -83,8 +82,7 @@ impl<R: Record> Piece<R> {
 
 /// Reads records up to the end, or until no more is wanted.
 ///
-/// If there are many, a second thread reads ahead of the one that takes them: the kernel collects sockets while
-/// others are written.
+/// If there are many, a second thread reads ahead: the kernel collects sockets while others are written.
 pub(super) fn records<R: Record>(
     mut output: impl Read + Send,
     mut take: impl FnMut(&R) -> io::Result<ControlFlow<()>>,
@@ -96,7 +94,7 @@ pub(super) fn records<R: Record>(
     }
     let (full, taken) = sync_channel(PIECES);
     let (back, empty) = sync_channel(PIECES);
-    // Both ends of this side go with the closure: without them the other thread ends.
+    // The closure owns both ends of this side: when it ends, the other thread does.
     thread::scope(move |scope| {
         let ahead = move || {
             while let Ok(mut piece) = empty.recv() {
@@ -109,7 +107,7 @@ pub(super) fn records<R: Record>(
         };
         thread::Builder::new().spawn_scoped(scope, ahead)?;
         for _ in 1..PIECES {
-            // There is room for all of them.
+            // The channel has room for all of them.
             let _ = back.send(Piece::new());
         }
         loop {
@@ -127,9 +125,9 @@ pub(super) struct Reader<'r> {
     pub(super) decoder: Decoder<'r>,
     rows: &'r Rows,
     pub(super) ticks: Ticks,
-    /// Has the table told of itself?
+    /// True if the record about the table has come.
     is_begun: bool,
-    /// The end of some chain was not its own.
+    /// True if some chain had the end of another.
     pub(super) is_astray: bool,
 }
 
@@ -144,7 +142,7 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// Makes ready for the same walk again; false if something of it was shown.
+    /// Prepares to repeat the walk; false if something of it was shown.
     pub(super) fn restart(&mut self) -> bool {
         let is_taken_back = self.decoder.lent == 0 || self.decoder.visitor.rewind();
         (self.is_begun, self.is_astray) = (false, false);
@@ -152,7 +150,7 @@ impl<'r> Reader<'r> {
         is_taken_back
     }
 
-    /// Up to the end, or until no more is wanted.
+    /// Reads up to the end, or until no more is wanted.
     pub(super) fn read<R: Record>(&mut self, output: impl Read + Send) -> io::Result<()> {
         records(output, |record: &R| {
             match record.head().family {
@@ -169,11 +167,11 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// What the table tells of itself comes first.
+    /// Checks the record about the table, which comes first.
     fn begin(&mut self, head: &Head) -> io::Result<()> {
         self.is_begun = true;
         let buckets = u64::from(head.send_queue) + 1;
-        // Other namespaces have no part in a table of one's own.
+        // A per-namespace table has no sockets of other namespaces.
         if head.state != 0 && !self.rows.networks.is_empty() {
             return Err(io::Error::other("this namespace has a table of its own"));
         }

@@ -1,4 +1,4 @@
-//! What the program writes: a record for each socket, and what must be known of the table.
+//! The program's records: one for each socket, and one about the table.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -7,65 +7,65 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::model::{Endpoint, Family, Protocol, Shutdown, Socket, Timer, TimerKind};
 
-/// In the place of a family: the first record, [`TableRecord`].
+/// In place of a family: the first record, about the table.
 pub(super) const TABLE: u8 = 0xfe;
-/// In the place of a family: the end of a chain was not its own.
+/// In place of a family: a chain had the end of another.
 pub(super) const STRAYED: u8 = 0xff;
 
-/// Of every socket, what lists show; by itself where nothing more is asked for.
+/// The fields that lists show; a record by itself if nothing more is requested.
 #[derive(Debug, Default, Clone, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub(super) struct Head {
-    /// Inode number of its network namespace, where that differs.
+    /// Inode number of its network namespace, if several are walked.
     pub(super) netns: u32,
     /// `skc_bound_dev_if`
     pub(super) interface: u32,
-    /// Addresses as they stand in memory, of IPv4 in the first four bytes.
+    /// Addresses in network order; IPv4 in the first four bytes.
     pub(super) local: [u8; 16],
     pub(super) peer: [u8; 16],
-    /// `rcv_nxt - copied_seq`, which is -1 behind a FIN that was read.
+    /// `rcv_nxt - copied_seq`, which is -1 after a FIN that was read.
     pub(super) recv_queue: i32,
     pub(super) send_queue: u32,
-    /// The number,
+    /// In host order.
     pub(super) local_port: u16,
-    /// and as it stands in a segment.
+    /// In network order.
     pub(super) peer_port: [u8; 2],
     /// The kernel's number, or [`TABLE`] or [`STRAYED`].
     pub(super) family: u8,
     /// The kernel's number.
     pub(super) state: u8,
-    /// As netlink says it: `idiag_timer`
+    /// As in netlink: `idiag_timer`
     pub(super) timer: u8,
     /// `idiag_retrans`
     pub(super) retransmits: u8,
 }
 
-/// Of every socket, what netlink tells too.
+/// The fields that netlink reports, too.
 #[derive(Debug, Default, Clone, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub(super) struct Detailed {
     pub(super) head: Head,
     pub(super) cgroup: u64,
     pub(super) inode: u64,
-    /// Ticks until the timer fires, of which there may be fewer than none.
+    /// Ticks until the timer fires; negative if overdue.
     pub(super) expires: i32,
     pub(super) uid: u32,
     pub(super) mark: u32,
     pub(super) shutdown: u8,
-    /// 1 of a full socket, 0 of what is there before and after one.
+    /// 1 for a full socket, 0 for a request or timewait structure.
     pub(super) is_full: u8,
     pub(super) unused: [u8; 2],
 }
 
-/// Either of them.
+/// A record of either kind.
 pub(super) trait Record: Clone + FromBytes + IntoBytes + Send {
     fn head(&self) -> &Head;
 
-    /// Reads it into the scratch socket; false if it is of no family that TCP has.
+    /// Decodes into the scratch socket; false if the family is not one of TCP.
     fn decode(&self, ticks: Ticks, socket: &mut Socket) -> bool;
 }
 
-/// How far records go.
+/// The kind of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Extent {
     /// [`Head`]
@@ -84,12 +84,12 @@ impl Extent {
     }
 }
 
-/// Milliseconds of the kernel's ticks.
+/// Nanoseconds of a kernel tick.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ticks(i64);
 
 impl Ticks {
-    /// As the coarse clock goes, once a tick.
+    /// The resolution of the coarse clock, which advances once a tick.
     pub(super) fn of_kernel() -> Self {
         Self(clock_getres(ClockId::MonotonicCoarse).tv_nsec)
     }
@@ -140,7 +140,7 @@ impl Record for Detailed {
             timer.expires_ms = ticks.millis(self.expires);
         }
         socket.mark = Some(self.mark);
-        // As over netlink: orphans belong to nobody, and the rest is of full sockets.
+        // As in netlink: orphans have no owner, and only full sockets have the rest.
         socket.inode = Some(self.inode).filter(|inode| *inode != 0);
         socket.uid = Some(self.uid).filter(|uid| *uid != 0 || self.inode != 0);
         if self.is_full == 1 {

@@ -26,7 +26,7 @@ use std::thread;
 use std::time::Duration;
 use zerocopy::IntoBytes as _;
 
-/// The kernel checks each of the programs, without a filter and with one nearly as heavy as is given to it.
+/// The kernel accepts each program, without a filter and with one nearly as heavy as it ever gets.
 #[test]
 fn this_kernel_takes_every_program() {
     let table = Table::new(Protocol::Tcp, Family::Inet6);
@@ -53,7 +53,7 @@ fn this_kernel_takes_every_program() {
                     ..request(states, detail)
                 };
                 let load = || Walk::load(Path::new(BTF), scope, &narrowed, is_counted);
-                // The check of a program ends with a signal, of which other tests cause many.
+                // A signal interrupts the verifier, and other tests cause many.
                 let is_over = |loaded: &Result<Walk, Error>| {
                     let text = loaded.as_ref().err().map(Error::chain);
                     !text.is_some_and(|text| text.contains("temporarily unavailable"))
@@ -142,7 +142,7 @@ fn record_becomes_a_socket() {
         (socket.family, socket.state),
         (Family::Inet, State::Established)
     );
-    // Behind a FIN that was read the kernel counts one less than nothing.
+    // After a FIN that was read the kernel counts -1.
     assert_eq!((socket.recv_queue, socket.send_queue), (Some(0), Some(7)));
     assert_eq!(socket.local.ip, Some(IpAddr::from([127, 0, 0, 1])));
     assert_eq!(
@@ -174,7 +174,7 @@ fn record_becomes_a_socket() {
     assert_eq!((socket.cgroup_id, socket.shutdown), (None, None));
 }
 
-/// Gives these in turn, then the end.
+/// Yields these results in turn, then the end.
 struct Output(VecDeque<io::Result<Vec<u8>>>);
 
 impl Read for Output {
@@ -217,7 +217,7 @@ fn socket(port: u16) -> Vec<u8> {
     head.as_bytes().to_vec()
 }
 
-/// The ports that are lent, what went wrong, and whether a chain had a wrong end.
+/// The ports lent, the error, and whether a chain had a wrong end.
 fn read(output: Vec<io::Result<Vec<u8>>>, rows: &Rows) -> (Vec<u32>, Option<String>, bool) {
     let mut ports = Vec::new();
     let request = request(StateSet::ALL, Detail::Line);
@@ -340,7 +340,7 @@ fn one_that_was_bound_is_not_lent_again() {
     }
 }
 
-/// What becomes of a listing where the kernel has no description of its types.
+/// The result of a listing if the kernel has no BTF.
 fn without_btf(usage: Use) -> Outcome {
     let mut source = WalkSource::new(NetlinkSource::new(Recorder::default()), usage);
     source.btf = "/nonexistent".into();
@@ -355,7 +355,7 @@ fn kernel_without_a_description_of_its_types_is_told() {
         .reason
         .map(|cause| cause.to_string());
     let text = told.unwrap_or_default();
-    // Without rights there is no map either.
+    // Without privileges there is no map either.
     let is_denied = text.contains("not permitted");
     assert!(is_denied || text.contains("/nonexistent"), "{text}");
     assert_eq!(without_btf(Use::Never).reason, None::<Cause>);

@@ -1,14 +1,14 @@
-//! The program that tells of sockets that are only bound.
+//! The program that lists bound sockets.
 //!
-//! It takes no locks, so it proves of each bucket that it saw whatever was there for the whole time (what is new
-//! stands in front):
+//! It takes no locks, so it proves for each bucket that it saw everything that was there for the whole time (new
+//! entries are inserted at the front):
 //!
-//! - Each node must lead back to where it was found, before and after its successor is read. So both stood one
-//!   behind the other in some chain.
-//! - The last socket of a chain must belong to the address and port where the chain began, and a bucket that is gone
-//!   through once more must have the same addresses and ports: nothing was moved into another chain meanwhile.
+//! - Each node must point back to where it was found, before and after its successor is read. So both were adjacent
+//!   in some chain.
+//! - The last socket of a chain must belong to the address and port where the chain began, and a second walk of a
+//!   bucket must find the same addresses and ports: nothing was moved into another chain meanwhile.
 //!
-//! What cannot be proven in a few attempts is reported. A bucket that is gone through once more tells its sockets once
+//! What cannot be proven in a few attempts is reported. A bucket that is walked again reports its sockets again.
 //! more.
 
 use std::mem::offset_of;
@@ -23,25 +23,25 @@ use crate::bpf::{Btf, Condition, Instruction, Label, Malformed, Register as R};
 use crate::source::Request;
 use crate::source::walk::record::Extent;
 
-/// How often a bucket is gone through.
+/// Limit of walks of a bucket.
 const ATTEMPTS: i32 = 16;
 
-// More of what stands on the stack.
-/// The address of the bucket's first link,
+// Further stack slots.
+/// The address of the bucket's first link.
 const HEAD: i16 = ZERO - 8;
-/// of the link that led to a node,
+/// The address of the link that led to a node.
 const LINK: i16 = ZERO - 16;
-/// of the first link to its sockets, of the one that led to a socket,
+/// The addresses of the first link to its sockets, and of the link that led to a socket.
 const OWNERS: i16 = ZERO - 24;
 const LINK_OF_SOCKET: i16 = ZERO - 32;
-/// of a socket's node, and of the next one.
+/// The addresses of a socket's node, and of the next one.
 const NODE_OF_SOCKET: i16 = ZERO - 40;
 const NEXT: i16 = ZERO - 48;
-/// The sum of the nodes' addresses,
+/// The sum of the nodes' addresses.
 const SUM: i16 = ZERO - 56;
-/// and of the time before; 0 = there was none.
+/// The sum of the previous walk; 0 = there was none.
 const BEFORE: i16 = ZERO - 64;
-/// Attempts that are left.
+/// Attempts left.
 const ATTEMPT: i16 = LOWEST;
 
 /// `TCP_CLOSE` (`include/net/tcp_states.h`).
@@ -49,7 +49,7 @@ const CLOSE: i32 = 7;
 
 /// # Errors
 ///
-/// When the kernel lacks something, which is named.
+/// When the kernel lacks a type, field or function, which the error names.
 pub(in crate::source::walk) fn bound_program(
     btf: &Btf<'_>,
     plan: Plan,
@@ -138,7 +138,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Reads what will be read of each bucket's addresses and ports, as [`touch`](Self::touch) does.
+    /// Prefetches each bucket's addresses and ports, as [`touch`](Self::touch) does.
     fn touch_ports(&mut self) -> Result<(), Malformed> {
         let [next, next_port, over] = [(); 3].map(|()| self.code.label());
         let [node, owners] = self.places_in_port()?;
@@ -166,7 +166,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Puts the address of a bucket's first link into the first register, and goes to the next bucket.
+    /// Loads the address of a bucket's first link into the first register, and advances the bucket.
     fn first_port(&mut self, bucket: R) -> Result<(), Malformed> {
         self.code.copy(R::R1, bucket);
         self.code.add_number(bucket, 1);
@@ -180,14 +180,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Where the node stands in what has one address and port, and the first link to its sockets.
+    /// Offsets of the node in the structure of an address and port, and of the first link to its sockets.
     fn places_in_port(&self) -> Result<[i32; 2], Malformed> {
         let node = self.btf.offset(PORT, "node.next", POINTER)?;
         let owners = self.btf.offset(PORT, "owners.first", POINTER)?;
         Ok([node, owners].map(i32::from))
     }
 
-    /// A node must lead back to the link that led to it.
+    /// Checks that a node points back to the link that led to it.
     fn test_back(&mut self, node: R, link: i16, again: Label) -> Result<(), Malformed> {
         let back = self.btf.offset("hlist_node", "pprev", POINTER)?;
         self.code.copy(R::R1, node);
@@ -198,7 +198,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Goes on with the next node for another port than the only one wanted.
+    /// Jumps to the next node for another port than the single wanted one.
     fn test_port(&mut self, next_link: Label) -> Result<(), Malformed> {
         let Some(port) = self.request.narrow.local_port else {
             return Ok(());
@@ -213,7 +213,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Goes through the sockets of a node.
+    /// Walks the sockets of a node.
     fn look_at_sockets(&mut self, again: Label, unproven: Label) -> Result<(), Malformed> {
         let [next, other, last, over] = [(); 4].map(|()| self.code.label());
         let [node, owners] = self.places_in_port()?;
@@ -256,7 +256,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The last socket must belong to this node.
+    /// Checks that the last socket belongs to this node.
     fn test_last(&mut self, owners: i32, again: Label) -> Result<(), Malformed> {
         let is_full = self.code.label();
         let own = self.btf.offset(TCP, &within("icsk_bind2_hash"), POINTER)?;
@@ -276,7 +276,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Takes the address of a node in the first register for a socket.
+    /// Casts the address of a node in the first register to a socket.
     fn socket_of_port(&mut self) -> Result<(), Malformed> {
         let node = self.place_of_node()?;
         self.code.add_number(R::R1, -node);

@@ -1,4 +1,4 @@
-//! The part that counts.
+//! Counts sockets in the program.
 
 use super::super::counts::{IN_USE, LAST_END, NOW, PORTS, WATCHED};
 use super::steps::{BYTE, LONG, SHORT, WORD};
@@ -13,14 +13,14 @@ const ESTABLISHED: i32 = 1;
 const PROBE: i32 = 3;
 
 impl Writer<'_> {
-    /// Notes what time it is.
+    /// Stores the current tick.
     pub(super) fn note_now(&mut self, counts: i32) {
         self.code.set_map_value(R::R3, counts);
         self.code.store(Eight, R::R3, NOW, R::R0);
     }
 
-    /// Counts the socket and goes on with the next node, unless there is more to tell of it than its state: it is
-    /// half closed, or connected to itself, or may be stuck.
+    /// Counts the socket and jumps to the next node, unless more than its state matters: it is half closed, connected
+    /// to itself, or may be stuck.
     pub(super) fn count(&mut self, counts: i32, next_node: Label) -> Result<(), Malformed> {
         let [special, rest, counted, ipv4] = [(); 4].map(|()| self.code.label());
         self.of_socket(R::R1, BYTE, "skc_state")?;
@@ -82,7 +82,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Goes on at `otherwise` unless the condition holds.
+    /// Jumps to `otherwise` unless the condition holds.
     fn require(&mut self, condition: Condition, otherwise: Label) {
         let holds = self.code.label();
         self.code.jump(condition, holds);

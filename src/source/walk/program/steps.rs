@@ -1,11 +1,11 @@
-//! The single steps of the program.
+//! Basic operations of the program.
 
 use super::{CAST, NUMBER, OUTPUT, RECORD, SEQ_WRITE, SOCKET, TCP, Writer, ZERO};
 use crate::bpf::Size::{Eight, Four, One, Two};
 use crate::bpf::{Malformed, Register as R, Size, TypeKind, ValueKind};
 
 impl Writer<'_> {
-    /// Writes the record.
+    /// Writes the record to the output.
     pub(super) fn emit(&mut self) -> Result<(), Malformed> {
         self.code.copy(R::R1, OUTPUT);
         self.code.copy(R::R2, R::STACK);
@@ -23,14 +23,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Takes the address in the first register for one of such a structure.
+    /// Casts the address in the first register to this structure.
     pub(super) fn cast(&mut self, structure: &str) -> Result<(), Malformed> {
         let number = self.btf.find(TypeKind::Struct, structure)?;
         self.code.set(R::R2, number.cast_signed());
         self.call_kernel(CAST)
     }
 
-    /// Reads the number at the address in the first register.
+    /// Reads the eight-byte number at the address in the first register.
     pub(super) fn number_at(&mut self, into: R) -> Result<(), Malformed> {
         self.cast(NUMBER[0])?;
         self.load(into, R::R0, LONG, NUMBER)
@@ -73,13 +73,13 @@ impl Writer<'_> {
         self.code.store(size, R::STACK, at(place), from);
     }
 
-    /// Loads a zero of which the kernel does not know that it is one.
+    /// Loads a zero that the verifier does not know to be zero.
     pub(super) fn zero(&mut self, into: R) {
         self.code.load(Eight, into, R::STACK, ZERO);
     }
 
-    /// Makes the verifier forget the bounds of a number, and which others are the same. It follows a loop until it
-    /// meets a state that it has seen, and what it still knows makes the states differ.
+    /// Makes the verifier forget the bounds of a number and its equality with others. It follows a loop until it meets
+    /// a known state, and such knowledge makes states differ.
     pub(super) fn forget(&mut self, number: R) {
         self.zero(R::R5);
         self.code.add_register(number, R::R5);
@@ -109,7 +109,7 @@ pub(super) const fn size(value: ValueKind) -> Size {
     }
 }
 
-/// The way to a field within the structures that `struct tcp_sock` begins with.
+/// The path to a field in the structures at the start of `struct tcp_sock`.
 pub(super) fn within(path: &str) -> String {
     let before = match path.split('_').next() {
         Some("skc") => "inet_conn.icsk_inet.sk.__sk_common.",
@@ -120,7 +120,7 @@ pub(super) fn within(path: &str) -> String {
     format!("{before}{path}")
 }
 
-/// Where a part of the record stands.
+/// The stack slot of a field of the record.
 pub(super) fn at(place: usize) -> i16 {
     i16::try_from(place).map_or(0, |place| RECORD + place)
 }

@@ -1,4 +1,4 @@
-//! The part that writes a record of a socket.
+//! Writes the record of a socket in the program.
 
 use std::mem::offset_of;
 
@@ -30,15 +30,15 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Of one that is only bound: it has neither timer nor queues. The record is [clear](Self::clear).
+    /// Writes a bound socket, which has neither timer nor queues. The record is [clear](Self::clear).
     pub(super) fn write_bound(&mut self) -> Result<(), Malformed> {
         self.write_ends()?;
         self.copy(BYTE, "skc_state", offset_of!(Head, state))?;
         self.write_owner()
     }
 
-    /// Clears the record. Where all of it is written before it is read, what stood there is not looked at when the
-    /// kernel compares the ways that lead somewhere, else it would check this program for a hundred times as long.
+    /// Clears the record. If all of it is written before it is read, the verifier ignores old content when it compares
+    /// paths; otherwise it would take a hundred times as long.
     pub(super) fn clear(&mut self) {
         for place in (0..self.plan.extent.bytes()).step_by(8) {
             self.set(Eight, place, 0);
@@ -60,7 +60,7 @@ impl Writer<'_> {
     fn write_addresses(&mut self) -> Result<(), Malformed> {
         let done = self.code.label();
         let places = [offset_of!(Head, local), offset_of!(Head, peer)];
-        // Of IPv4, too: where both ways leave the stack alike, the kernel checks what follows once.
+        // For IPv4, too: if both paths leave the same stack, the verifier checks what follows once.
         for ([_, field], place) in ADDRESSES.into_iter().zip(places) {
             let from = self
                 .btf
@@ -80,7 +80,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Of a full socket.
+    /// Writes a full socket.
     fn write_full(&mut self, written: Label) -> Result<(), Malformed> {
         let queues = [
             ("rcv_nxt", "copied_seq", offset_of!(Head, recv_queue)),
@@ -93,7 +93,7 @@ impl Writer<'_> {
             self.write(Four, place, R::R1);
         }
         if self.plan.extent == Extent::Head {
-            // Before the first SYN there is no timer, and the queue is none.
+            // Before the first SYN there is no timer, and the queue is meaningless.
             let timer = self.code.label();
             self.code
                 .load(One, R::R1, R::STACK, at(offset_of!(Head, state)));
@@ -109,7 +109,7 @@ impl Writer<'_> {
         }
     }
 
-    /// What belongs to whoever holds a full socket.
+    /// Writes user, mark, shutdown, inode and cgroup of a full socket.
     fn write_owner(&mut self) -> Result<(), Malformed> {
         self.copy(WORD, "sk_uid.val", offset_of!(Detailed, uid))?;
         self.copy(WORD, "sk_mark", offset_of!(Detailed, mark))?;
@@ -123,7 +123,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Before Linux 6.18 the number stands in the file alone.
+    /// Before Linux 6.18 only the file has the number.
     fn write_inode(&mut self) -> Result<(), Malformed> {
         let place = offset_of!(Detailed, inode);
         if self.btf.offset(TCP, &within("sk_ino"), LONG).is_ok() {
@@ -136,7 +136,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The timer that netlink tells, of those that run (`inet_sk_diag_fill`).
+    /// Writes the running timer that netlink would report (`inet_sk_diag_fill`).
     fn write_timer(&mut self) -> Result<(), Malformed> {
         let [resend, probe, chosen] = [(); 3].map(|()| self.code.label());
         self.of_socket(R::R1, BYTE, "icsk_pending")?;
@@ -169,7 +169,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The timer that this kernel has. Since Linux 6.19 `sk_timer` is for retransmits, and before for keepalives.
+    /// The timer's name in this kernel. Since Linux 6.19 `sk_timer` is for retransmits, before for keepalives.
     fn there<'t>(&self, [timer, other]: [&'t str; 2]) -> &'t str {
         let path = within(&format!("{timer}.expires"));
         if self.btf.offset(TCP, &path, LONG).is_ok() {
@@ -179,7 +179,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes the kind of a timer, how often something was sent again, and when it fires.
+    /// Writes the kind of a timer, the number of retransmissions, and when it fires.
     fn write_chosen(&mut self) {
         self.write(One, offset_of!(Head, timer), R::R1);
         self.write(One, offset_of!(Head, retransmits), R::R2);
@@ -190,7 +190,7 @@ impl Writer<'_> {
         }
     }
 
-    /// What is left of a connection.
+    /// Writes a timewait structure.
     fn write_rest(&mut self) -> Result<(), Malformed> {
         self.code.copy(R::R1, SOCKET);
         self.cast(REST)?;
@@ -205,7 +205,7 @@ impl Writer<'_> {
         self.write_nobodys([REST, "tw_mark"])
     }
 
-    /// What is there before a connection.
+    /// Writes a connection request.
     fn write_opening(&mut self) -> Result<(), Malformed> {
         self.code.copy(R::R1, SOCKET);
         self.cast(OPENING)?;
@@ -220,7 +220,7 @@ impl Writer<'_> {
         self.write_nobodys([OPENING, "ir_mark"])
     }
 
-    /// What nobody holds has a mark, and nothing else.
+    /// Writes a structure without owner, which has a mark and nothing else.
     fn write_nobodys(&mut self, mark: [&str; 2]) -> Result<(), Malformed> {
         self.set(Four, offset_of!(Head, recv_queue), 0);
         self.set(Four, offset_of!(Head, send_queue), 0);
