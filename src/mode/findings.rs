@@ -109,6 +109,7 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
                 let Some((count, own)) = listing else {
                     continue;
                 };
+                let (text, fact) = definition.text(&group, limits);
                 findings.found.push(Finding {
                     kind: definition.name,
                     severity,
@@ -118,7 +119,8 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
                     } else {
                         looker.filter(protocol, &own)
                     },
-                    text: definition.text(&group, limits),
+                    text,
+                    fact,
                     netns: None,
                 });
             }

@@ -45,6 +45,8 @@ pub struct Finding {
     pub sockets: String,
     /// Fact with numbers and processes, cause and remedy; escaped text.
     pub text: String,
+    /// The first sentence of it.
+    pub fact: String,
     /// The network namespace, if several were searched.
     pub netns: Option<Arc<[u8]>>,
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
+use super::grid;
 use crate::model::{Change, OtherState, State};
 
 /// Starts the first line of a row.
@@ -113,6 +114,14 @@ pub(super) fn title(text: &str, color: Color) -> String {
 
 pub(super) fn alarm(text: &str, color: Color) -> String {
     whole(text, LOUD, color)
+}
+
+/// The width of a painted text.
+pub(super) fn width(painted: &str) -> usize {
+    let mut parts = painted.split('\u{1b}');
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.map(|part| part.split_once('m').map_or("", |(_, text)| text));
+    std::iter::once(first).chain(rest).map(grid::width).sum()
 }
 
 /// The text of a row in the color of its change; of an unchanged row, with the colors of its parts.

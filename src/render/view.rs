@@ -283,13 +283,12 @@ impl View {
             foot.insert(0, paint::alarm(&notice, self.layout.color));
         }
         let mut lines = self.head.lines(page, &self.zone, &self.layout, width);
-        let beside = page.aside.as_ref().map(|aside| aside.lines(width));
+        let beside = page.aside.as_ref().map(|aside| aside.lines(page, width));
         let counted = page
             .counted
             .as_deref()
             .map(|text| text.lines().map(str::to_owned).collect());
-        let is_titled =
-            page.counted.is_none() && (beside.is_some() || self.layout.header.is_shown());
+        let is_titled = beside.is_some() || page.counted.is_none() && self.layout.header.is_shown();
         let titles = usize::from(is_titled);
         // At least one row is visible, at the cost of other parts.
         let most = height.saturating_sub(foot.len() + titles + 1);

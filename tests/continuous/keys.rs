@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener};
 use super::screen::{FIRST, listeners, ports, rows};
 use super::tmux::Terminal;
 use crate::scene::{V4, tcp};
-use crate::support::{close, fresh};
+use crate::support::{LSOCK, close, fresh};
 
 /// The port of the row that is selected.
 fn selected(screen: &str) -> Option<u16> {
@@ -249,14 +249,13 @@ fn counts_are_a_dashboard_that_fits_the_smallest_usual_screen() {
         "{screen}"
     );
     assert!(lines[23].starts_with("q quit  "), "{screen}");
-    // All of it: as many listeners as fit.
+    // As many listeners as fit; the rest follows below.
     assert!(
         screen.contains(" LISTEN 31\n") && screen.contains("\nand "),
         "{screen}"
     );
-    let position = lines[23].rsplit("  ").next().unwrap();
-    let (seen, all) = position.split_once(" of ").unwrap();
-    assert_eq!(seen, format!("1-{all}"), "{screen}");
+    assert!(lines[22].ends_with(" (scroll down)"), "{screen}");
+    assert!(lines[23].contains("  1-22 of "), "{screen}");
 
     let _late = TcpListener::bind((Ipv4Addr::LOCALHOST, FIRST - 1)).unwrap();
     terminal.wait_for("a difference", |screen| screen.contains(" LISTEN 32 +1\n"));
@@ -285,13 +284,20 @@ fn counts_are_a_dashboard_that_fits_the_smallest_usual_screen() {
     terminal.wait_for("the filtered", |screen| {
         screen.contains(&format!("\nfilter: sport = {FIRST}\n")) && screen.contains(" LISTEN 1\n")
     });
-    // What is about rows does nothing here.
+    // What is about rows does nothing here, nor is it in the help.
     terminal.press(&["g", "Enter", "m", "?"]);
+    let help = terminal.wait_for("help", |screen| screen.contains("\nKeys\n"));
+    assert!(
+        help.contains("edit the filter") && !help.contains("sort"),
+        "{help}"
+    );
+    terminal.press(&["g", "q"]);
+    terminal.wait_for("the counts", |screen| screen.contains(" LISTEN 1\n"));
     terminal.resize(60, 10);
     terminal.wait_for("text", |screen| {
         screen.lines().count() == 10
-            && screen.contains("\nPROTO ")
-            && screen.contains("\ntcp     LISTEN ")
+            && screen.contains("\ntcp        1: LISTEN 1\n")
+            && screen.contains("\nlisteners  1; fullest queue ")
     });
     terminal.press(&["End"]);
     terminal.wait_for("its end", |screen| {
@@ -303,6 +309,44 @@ fn counts_are_a_dashboard_that_fits_the_smallest_usual_screen() {
     terminal.press(&["q"]);
     terminal.wait_for_prompt();
     assert_eq!(terminal.modes(), modes);
+}
+
+#[test]
+fn counts_with_many_findings_fit_the_smallest_usual_screen() {
+    let Some(_namespace) = fresh() else { return };
+    let full: Vec<_> = (0..5).map(|_| tcp::listener(V4, 1).unwrap()).collect();
+    let clients = full.iter().flat_map(|full| [full, full]);
+    let _clients: Vec<_> = clients.map(|full| tcp::connect(full).unwrap()).collect();
+    let Some(terminal) = Terminal::open(80, 24, &[]) else {
+        return;
+    };
+    let write = |words: &str| {
+        terminal.write(&format!("{LSOCK} {words}"));
+        terminal.press(&["Enter"]);
+    };
+    write("-s");
+    let screen = terminal.wait_for("findings", |screen| screen.contains("\nNot shown: "));
+    assert!(screen.starts_with("CLOSED ──"), "{screen}");
+    assert_eq!(
+        screen.matches("\ncritical The accept queue of ").count(),
+        3,
+        "{screen}"
+    );
+    let last = "\nNot shown: 2 findings, remedies, detailed counts (append | less)\n";
+    assert!(screen.contains(last), "{screen}");
+    write("-s | grep -c '^critical '");
+    terminal.wait_for("all of them", |screen| screen.contains("\n5\n"));
+    terminal.resize(60, 10);
+    terminal.run("-sc 0.1");
+    terminal.wait_for("a finding and its numbers", |screen| {
+        screen.contains("\ncritical The accept queue") && screen.contains(" is full: 2 waiting")
+    });
+    terminal.press(&["End"]);
+    terminal.wait_for("the rest", |screen| {
+        screen.contains("\ntcp        2      1 127.0.0.1:")
+    });
+    terminal.press(&["q"]);
+    terminal.wait_for_prompt();
 }
 
 #[test]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::event::Round;
 use crate::error::Error;
+use crate::filter::Expr;
 use crate::mode::Messages;
 use crate::mode::list::{Listing, Output};
 use crate::mode::sources::{self, matching};
@@ -25,9 +26,13 @@ pub(super) struct Counting {
 
 impl Counting {
     pub(super) fn new(mut query: Query) -> Result<Self, Error> {
-        if query.layout.counted == Counted::Whole {
-            query.layout.counted = Counted::Compared;
+        let layout = &mut query.layout;
+        if layout.counted == Counted::Whole {
+            layout.counted = Counted::Compared;
         }
+        // The lines above the counts, until the size of the screen is known.
+        let beside = 1 + u16::from(query.filter != Expr::ALWAYS);
+        layout.height = layout.height.map(|height| height.saturating_sub(beside));
         let (mut source, tables) = sources::open(&query, &Recorder::default())?;
         Ok(Self {
             matcher: matching(&query, source.as_mut())?,

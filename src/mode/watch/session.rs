@@ -179,7 +179,8 @@ impl Session {
     fn ask(&mut self, question: Question) {
         // If nobody receives it, an error is on its way.
         let screen = self.console.as_deref().map(Console::size);
-        let beside = 1 + u16::from(!self.page.filter.is_empty());
+        let beside = [!self.page.filter.is_empty(), self.page.notice.is_some()];
+        let beside = 1 + beside.map(u16::from).iter().sum::<u16>();
         let screen = screen.map(|[width, height]| [width, height.saturating_sub(beside)]);
         let _ = self.asked.send((question, screen));
         self.pending += 1;
@@ -288,13 +289,14 @@ impl Session {
                 self.page.is_paused = !self.page.is_paused;
                 self.is_held = false;
             }
-            (_, None) if self.page.counted.is_some() => match input {
+            (_, None) if self.page.counted.is_some() && self.page.aside.is_none() => match input {
                 Input::Char('q') => return ControlFlow::Break(()),
+                Input::Char('?') => self.show_keys(),
                 Input::Char('/') => self.ask_filter(),
                 _ => self.view.key(input),
             },
             (Input::Char('?'), None) => self.show_keys(),
-            (Input::Char('g'), None) => self.next_groups(),
+            (Input::Char('g'), None) if self.page.counted.is_none() => self.next_groups(),
             (Input::Char('q') | Input::Escape | Input::Enter, None)
                 if self.page.aside.is_some() =>
             {

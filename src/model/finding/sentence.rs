@@ -13,19 +13,24 @@ use crate::text::{bytes, counted};
 const SENTENCES: &str = include_str!("sentences.txt");
 
 impl FindingKind {
-    /// The text: fact, cause and remedy.
-    pub fn text(&self, group: &Group<'_>, limits: &dyn Limits) -> String {
+    /// The text (fact, cause and remedy), and its first sentence.
+    pub fn text(&self, group: &Group<'_>, limits: &dyn Limits) -> (String, String) {
         let of = variant(group);
         let mut sentences = self.sentences();
         let template = sentences.find(|(variant, _)| *variant == of);
         let template = template.or_else(|| self.sentences().next());
         let template = template.map_or("", |(_, sentence)| sentence);
-        let parts = template.split(['{', '}']).enumerate();
-        let parts = parts.map(|(place, part)| match place % 2 {
-            0 => part.to_owned(),
-            _ => told(part, group, limits).unwrap_or_default(),
-        });
-        parts.collect()
+        let filled = |template: &str| -> String {
+            let parts = template.split(['{', '}']).enumerate();
+            let parts = parts.map(|(place, part)| match place % 2 {
+                0 => part.to_owned(),
+                _ => told(part, group, limits).unwrap_or_default(),
+            });
+            parts.collect()
+        };
+        // Names may have dots and blanks, too.
+        let fact = template.split_inclusive(". ").next().unwrap_or_default();
+        (filled(template), filled(fact.trim_end()))
     }
 
     /// The templates, each with its variant; the usual one first.
@@ -116,6 +121,7 @@ fn told(word: &str, group: &Group<'_>, limits: &dyn Limits) -> Option<String> {
         }
         "so does" => String::new(),
         "who cannot accept" => cannot_accept(group, limits),
+        "who else may" => who_else_may(group, limits),
         "who is at loopback" => names(&places(group)[0]),
         "who is everywhere" => names(&places(group)[1]),
         _ => return None,
@@ -160,30 +166,31 @@ fn backlogs(group: &Group<'_>, limits: &dyn Limits) -> String {
     limits.join(", ")
 }
 
-/// Which processes cannot accept where, and which others can.
+/// Which processes cannot accept where.
 fn cannot_accept(group: &Group<'_>, limits: &dyn Limits) -> String {
-    let holders = |at_limit| holders_of(group, limits, at_limit);
-    let full = holders(Some(true));
+    let full = holders_of(group, limits, Some(true));
     let most = |holder: &&Holder| match holder {
         Holder::Process(pid, ..) => limits.most_descriptors(*pid),
         _ => None,
     };
     let most: BTreeSet<u64> = full.iter().filter_map(most).collect();
     let most: Vec<String> = most.iter().map(u64::to_string).collect();
-    let others = |at_limit, verb| match holders(at_limit).as_slice() {
-        [] => String::new(),
-        others => format!(" {} {verb} accept them.", names_of(others)),
-    };
     format!(
-        "{} cannot accept: all {} descriptors that RLIMIT_NOFILE allows are open, with {} waiting at \
-         {}.{}{}",
+        "{} cannot accept: all {} descriptors that RLIMIT_NOFILE allows are open, with {} waiting at {}",
         names_of(&full),
         most.join(" or "),
         counted(group.sum(unread), "connection"),
         places_of(&group.sockets),
-        others(Some(false), "can still"),
-        others(None, "perhaps can"),
     )
+}
+
+/// Which others can, in sentences.
+fn who_else_may(group: &Group<'_>, limits: &dyn Limits) -> String {
+    let others = |at_limit, verb| match holders_of(group, limits, at_limit).as_slice() {
+        [] => String::new(),
+        others => format!("{} {verb} accept them. ", names_of(others)),
+    };
+    others(Some(false), "can still") + &others(None, "perhaps can")
 }
 
 /// Where connections wait for `accept`, and which program must accept them: `0.0.0.0:80 (nginx[812])`.

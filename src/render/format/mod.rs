@@ -13,7 +13,7 @@ use crate::model::Summary;
 use super::events::{self, EventLayout, EventSink, Grouping, Ladders, text_events};
 use super::out::Out;
 use super::page;
-use super::summary::{Totals, brief, text};
+use super::summary::{Totals, brief, screen, text};
 use super::{Color, Counted, Envelope, Extras, Field, Format, Layout, Metrics, Netstat, Sink, Ss};
 pub(super) use csv::{Records, flat};
 pub use json::Changes;
@@ -107,13 +107,11 @@ impl Format {
             }
             Self::Table => {
                 totals.envelope.begin_text(out);
-                let is_drawn =
-                    table::diagram(out, (&totals.counts, totals.before()), &totals.layout);
-                text::write(out, totals, summary, totals.layout.color, is_drawn);
+                screen::write(out, totals, summary);
             }
             Self::Plain | Self::Netstat(_) | Self::Ss(_) => {
                 totals.envelope.begin_text(out);
-                text::write(out, totals, summary, Color::Never, false);
+                text::write(out, totals, summary, Color::Never, (false, None));
             }
             Self::Json => json::counts(out, totals, summary),
             Self::Ndjson => json::count_lines(out, totals),

@@ -17,36 +17,60 @@ use super::{Totals, findings};
 /// The column of the text.
 const INDENT: usize = 11;
 
+const BOLD: Style = Style::new().bold();
+
 const NOT_LISTED: &str = "not listed";
 
 /// Writes five lines, cut at the edge of the terminal.
 pub(in crate::render) fn write(out: &mut Vec<u8>, totals: &Totals, color: Color) {
+    counts(out, totals, color);
+    listeners(out, totals, color);
+    let most_severe = totals.findings.as_ref().and_then(|all| all.found.first());
+    let severe = most_severe.map_or(BOLD, |found| findings::style_of(found.severity));
+    let text = of_findings(totals.findings.as_ref());
+    line(out, totals, color, ("findings", text, severe));
+}
+
+/// The states of TCP, other protocols, and connections that close: a line each.
+pub(super) fn counts(out: &mut Vec<u8>, totals: &Totals, color: Color) {
     let counts = &totals.counts;
+    line(out, totals, color, ("tcp", of_states(counts), BOLD));
+    others(out, totals, color);
+    line(out, totals, color, ("closing", of_tcp(counts), BOLD));
+}
+
+/// A line of the other protocols.
+pub(super) fn others(out: &mut Vec<u8>, totals: &Totals, color: Color) {
+    let text = of_others(&totals.counts);
+    line(out, totals, color, ("others", text, BOLD));
+}
+
+/// A line with the number of listeners and the fullest queue.
+pub(super) fn listeners(out: &mut Vec<u8>, totals: &Totals, color: Color) {
+    let text = of_listeners(&totals.counts);
+    line(out, totals, color, ("listeners", text, BOLD));
+}
+
+fn line(
+    out: &mut Vec<u8>,
+    totals: &Totals,
+    color: Color,
+    (title, mut text, style): (&str, String, Style),
+) {
     let width = totals.layout.width.map_or(usize::MAX, usize::from);
     let width = width.saturating_sub(INDENT);
-    let most_severe = totals.findings.as_ref().and_then(|all| all.found.first());
-    let bold = Style::new().bold();
-    let severe = most_severe.map_or(bold, |found| findings::style_of(found.severity));
-    for (title, mut text, style) in [
-        ("tcp", of_states(counts), bold),
-        ("others", of_others(counts), bold),
-        ("closing", of_tcp(counts), bold),
-        ("listeners", of_listeners(counts), bold),
-        ("findings", of_findings(totals.findings.as_ref()), severe),
-    ] {
-        if grid::width(&text) > width {
-            text = grid::cut(&text, width.saturating_sub(1));
-            text.push(totals.layout.signs.more());
-        }
-        let (style, text) = (color.style(style), paint::text(&text, color));
-        // Writing to a Vec cannot fail.
-        let _ = writeln!(
-            out,
-            "{style}{title}{style:#}{:1$}{text}",
-            "",
-            INDENT - title.len()
-        );
+    if grid::width(&text) > width {
+        text = grid::cut(&text, width.saturating_sub(1));
+        text.push(totals.layout.signs.more());
     }
+    let (style, text) = (color.style(style), paint::text(&text, color));
+    // Writing to a Vec cannot fail.
+    let _ = writeln!(
+        out,
+        "{style}{title}{style:#}{:1$}{text}",
+        "",
+        INDENT - title.len()
+    );
 }
 
 /// Number of sockets of a protocol; `None` = not read.

@@ -30,9 +30,7 @@ pub(super) fn write(
     is_complete: bool,
 ) {
     let findings = &all.found;
-    let width = totals.layout.width;
-    let width = width.map_or(USUAL, usize::from);
-    let width = width.clamp(NARROWEST, WIDEST);
+    let width = width(totals);
     for (each, more) in by_kind(findings) {
         for finding in each {
             write_one(out, finding, color, width);
@@ -53,6 +51,35 @@ pub(super) fn write(
         }
         None => {}
     }
+}
+
+/// Writes the first sentences of as many findings as fit these lines, most severe first, but of at least one.
+/// Returns their number.
+pub(super) fn facts(
+    out: &mut Vec<u8>,
+    all: &Findings,
+    totals: &Totals,
+    color: Color,
+    lines: usize,
+) -> usize {
+    let (width, begin) = (width(totals), out.len());
+    let mut shown = 0;
+    for finding in &all.found {
+        let end = out.len();
+        write_words(out, finding, &finding.fact, color, width);
+        let written = out.iter().skip(begin).filter(|byte| **byte == b'\n');
+        if shown > 0 && written.count() > lines {
+            out.truncate(end);
+            break;
+        }
+        shown += 1;
+    }
+    shown
+}
+
+fn width(totals: &Totals) -> usize {
+    let width = totals.layout.width.map_or(USUAL, usize::from);
+    width.clamp(NARROWEST, WIDEST)
 }
 
 /// The findings written in full, by kind, and a line for the others.
@@ -83,27 +110,39 @@ pub(in crate::render) fn none(checks: usize, counts: &Counts) -> Option<String> 
 
 /// The text with the namespace, and the command that lists the sockets.
 pub(in crate::render) fn told(finding: &Finding) -> (String, String) {
-    let (mut words, mut options) = (finding.text.clone(), String::new());
+    let mut options = String::new();
     // In one piece, for copying into a shell.
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     if let Some(netns) = &finding.netns {
-        words.insert_str(0, &format!("{}: ", escape(netns)));
         // A comma separates names.
         let name = escape(netns).replace(',', r"\x2c");
         options = format!(" -N {}", quoted(&name));
     }
     let sockets = quoted(&finding.sockets);
-    (words, format!("lsock{options} -ap {sockets}"))
+    let command = format!("lsock{options} -ap {sockets}");
+    (in_netns(finding, &finding.text), command)
+}
+
+/// Words about a finding, with its namespace.
+fn in_netns(finding: &Finding, words: &str) -> String {
+    let netns = finding.netns.as_ref();
+    let netns = netns.map(|netns| format!("{}: ", escape(netns)));
+    netns.unwrap_or_default() + words
 }
 
 fn write_one(out: &mut Vec<u8>, finding: &Finding, color: Color, width: usize) {
+    out.push(b'\n');
+    write_words(out, finding, &finding.text, color, width);
+    let _ = writeln!(out, "{:INDENT$}{}", "", told(finding).1);
+}
+
+fn write_words(out: &mut Vec<u8>, finding: &Finding, words: &str, color: Color, width: usize) {
     let style = color.style(style_of(finding.severity));
     let severity = finding.severity.name();
     let gap = " ".repeat(INDENT.saturating_sub(severity.len()));
-    let mut text = format!("\n{style}{severity}{style:#}{gap}");
-    let (words, command) = told(finding);
-    push_wrapped(&mut text, &words, INDENT, width);
-    let _ = writeln!(out, "{text}\n{:INDENT$}{command}", "");
+    let mut text = format!("{style}{severity}{style:#}{gap}");
+    push_wrapped(&mut text, &in_netns(finding, words), INDENT, width);
+    let _ = writeln!(out, "{text}");
 }
 
 pub(super) const fn style_of(severity: Severity) -> Style {

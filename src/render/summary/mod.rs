@@ -1,7 +1,9 @@
 //! `-s`: a sink that counts rows, and writes the counts at the end.
 
 pub(super) mod brief;
+mod diagram;
 pub(super) mod findings;
+pub(super) mod screen;
 pub(super) mod since;
 pub(super) mod text;
 

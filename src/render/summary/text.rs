@@ -8,18 +8,18 @@ use crate::text;
 
 use super::super::grid::{Grid, width};
 use super::super::style::Style;
-use super::super::{Color, Counted, Field, HeaderLine};
+use super::super::{Color, Counted, Field, HeaderLine, paint};
 use super::Totals;
 use super::{findings, since};
 
 /// Stands for every namespace, as in `-N all`.
 const ALL: &str = "all";
 
-/// Listeners shown on any screen, even if it scrolls.
+/// Listeners shown on any screen, if nothing else is shortened.
 const LEAST: usize = 3;
 
 /// Explains the queues of a listener.
-const QUEUES: &str = " (RECV_Q of at most SEND_Q wait for accept)";
+pub(super) const QUEUES: &str = " (RECV_Q of at most SEND_Q wait for accept)";
 
 const LISTENER: [Field; 5] = [
     Field::Netns,
@@ -29,13 +29,14 @@ const LISTENER: [Field; 5] = [
     Field::Local,
 ];
 
-/// Writes everything, with findings. If TCP `is_drawn`, its states have no lines.
+/// Writes everything, with findings and as many listeners as fit these lines. If TCP `is_drawn`, its states have no
+/// lines.
 pub(in crate::render) fn write(
     out: &mut Vec<u8>,
     totals: &Totals,
     summary: &Summary,
     color: Color,
-    is_drawn: bool,
+    (is_drawn, lines_of_screen): (bool, Option<usize>),
 ) {
     let counts = &totals.counts;
     if is_drawn {
@@ -67,43 +68,52 @@ pub(in crate::render) fn write(
         since(out, totals, is_drawn);
         found(out, totals, summary, color);
     }
-    let listeners = &counts.listeners;
-    if listeners.count > 0 {
+    if counts.listeners.count > 0 {
         out.push(b'\n');
-        let mut lines = titles(["NETNS", "PROTO", "RECV_Q", "SEND_Q", "LISTENER"]);
-        let shown = listeners.fullest.len().min(room(out, totals));
-        if shown == 0 {
-            lines.clear();
-        }
-        lines.extend(listeners.fullest.iter().take(shown).map(|kept| {
-            let cells = LISTENER.map(|column| Style::WORD.text(column, &kept.row()));
-            cells.to_vec()
-        }));
+        let written = height(out, 0, totals);
+        let room = lines_of_screen.map(|lines| lines.saturating_sub(written).max(LEAST + 2));
         let note = if is_drawn { QUEUES } else { "" };
-        align(out, lines, &[2, 3], note, totals);
-        let cut = u64::try_from(listeners.fullest.len() - shown).unwrap_or_default();
-        more(out, listeners.left_out() + cut, shown == 0);
+        listeners(out, totals, note, room.unwrap_or(usize::MAX));
     }
 }
 
-/// The number of listeners that fit on the screen below, besides title, last line and prompt.
-fn room(out: &[u8], totals: &Totals) -> usize {
-    let Some(height) = totals.layout.height else {
-        return usize::MAX;
-    };
-    let written = out.split(|byte| *byte == b'\n').count() - 1;
-    let height = usize::from(height);
-    // A dashboard that fits the screen does not scroll.
-    let fits = totals.layout.counted == Counted::Compared && written + 2 <= height;
-    let least = if fits { 0 } else { LEAST };
-    height.saturating_sub(written + 3).max(least)
+/// Writes as many listeners as fit these lines, and the number of the others.
+pub(super) fn listeners(out: &mut Vec<u8>, totals: &Totals, note: &str, lines_left: usize) {
+    let listeners = &totals.counts.listeners;
+    let mut lines = titles(["NETNS", "PROTO", "RECV_Q", "SEND_Q", "LISTENER"]);
+    let is_all = listeners.left_out() == 0 && listeners.fullest.len() < lines_left;
+    // Besides the titles and the last line.
+    let most = lines_left.saturating_sub(if is_all { 1 } else { 2 });
+    let shown = listeners.fullest.len().min(most);
+    if shown == 0 {
+        lines.clear();
+    }
+    lines.extend(listeners.fullest.iter().take(shown).map(|kept| {
+        let cells = LISTENER.map(|column| Style::WORD.text(column, &kept.row()));
+        cells.to_vec()
+    }));
+    align(out, lines, &[2, 3], note, totals);
+    let cut = u64::try_from(listeners.fullest.len() - shown).unwrap_or_default();
+    more(out, listeners.left_out() + cut, shown == 0);
 }
 
-fn found(out: &mut Vec<u8>, totals: &Totals, summary: &Summary, color: Color) {
+pub(super) fn found(out: &mut Vec<u8>, totals: &Totals, summary: &Summary, color: Color) {
     if let Some(findings) = &totals.findings {
         let is_complete = summary.diagnostics.is_complete();
         findings::write(out, findings, totals, color, is_complete);
     }
+}
+
+/// Screen lines of a text, from a byte on.
+pub(super) fn height(out: &[u8], begin: usize, totals: &Totals) -> usize {
+    let text = String::from_utf8_lossy(out.get(begin..).unwrap_or_default());
+    let width = totals.layout.width.map_or(usize::MAX, usize::from).max(1);
+    let lines = text.lines().map(|line| match totals.layout.counted {
+        // It is cut there.
+        Counted::Compared => 1,
+        _ => paint::width(line).div_ceil(width).max(1),
+    });
+    lines.sum()
 }
 
 fn titles<const N: usize>(titles: [&str; N]) -> Vec<Vec<String>> {
@@ -172,7 +182,7 @@ pub(in crate::render) fn of_tcp(counts: &Counts) -> String {
 }
 
 /// The changes since the round before, if any. The diagram shows those of TCP.
-fn since(out: &mut Vec<u8>, totals: &Totals, is_drawn: bool) {
+pub(super) fn since(out: &mut Vec<u8>, totals: &Totals, is_drawn: bool) {
     let Some(before) = &totals.before else { return };
     let width = totals.layout.width.map_or(usize::MAX, usize::from);
     let is_told = |protocol| !is_drawn || protocol != Protocol::Tcp;
@@ -190,7 +200,7 @@ fn since(out: &mut Vec<u8>, totals: &Totals, is_drawn: bool) {
     }
 }
 
-fn push_of_tcp(out: &mut Vec<u8>, counts: &Counts) {
+pub(super) fn push_of_tcp(out: &mut Vec<u8>, counts: &Counts) {
     // Writing to a Vec cannot fail.
     let _ = writeln!(out, "{}", of_tcp(counts));
 }

@@ -149,6 +149,7 @@ proptest! {
                 count: 1,
                 sockets: text.to_owned(),
                 text: text.to_owned(),
+                fact: text.to_owned(),
                 netns: Some(text.as_bytes().into()),
             }];
             Findings { found, ..Findings::default() }

@@ -9,8 +9,11 @@ use crate::text::push_wrapped;
 
 use super::super::style::Style;
 use super::super::{Field, paint, push_explanation};
+use super::Page;
 
 const KEYS: &str = include_str!("keys.txt");
+/// Those of counts.
+const COUNT_KEYS: &str = include_str!("count_keys.txt");
 
 /// The column of the values, after the names of fields.
 const VALUES: usize = 20;
@@ -54,8 +57,9 @@ pub enum Aside {
 
 impl Aside {
     /// Its lines for this width, the title first.
-    pub(super) fn lines(&self, width: usize) -> Vec<String> {
+    pub(super) fn lines(&self, page: &Page, width: usize) -> Vec<String> {
         let text = match self {
+            Self::Keys if page.counted.is_some() => COUNT_KEYS.to_owned(),
             Self::Keys => KEYS.to_owned(),
             Self::Groups { text, .. } => text.clone(),
             Self::Socket {

@@ -9,7 +9,7 @@ use crate::text::escape;
 
 const KEYS: &str = "q quit  ? help  space pause  s sort  / filter  Enter details";
 const ENDING_KEYS: &str = "q quit  ? help  space pause  s sort  / filter  K end  Enter details";
-const COUNTS_KEYS: &str = "q quit  space pause  / filter  arrows and pages scroll";
+const COUNTS_KEYS: &str = "q quit  ? help  space pause  / filter  arrows scroll";
 const GROUPS_KEYS: &str = "q back  ? help  space pause  g next group";
 const ASIDE_KEYS: &str = "q back  space pause  arrows and pages scroll";
 const NO_KEYS: &str = "no keys here: a signal ends it";

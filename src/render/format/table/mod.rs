@@ -1,7 +1,5 @@
 //! `table`: for people at a terminal. The first rows set the widths of the columns for all rows.
 
-mod diagram;
-
 use std::io;
 use std::ops::ControlFlow;
 
@@ -15,7 +13,6 @@ use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::{Envelope, Extras, Field, Layout, RowBuffer, Sink, detail, paint};
 use crate::text::push_wrapped;
-pub(super) use diagram::write as diagram;
 
 /// The smallest width of a column of free text.
 const NARROWEST: usize = 16;

@@ -4,9 +4,9 @@
 
 use crate::model::{Counts, Protocol, State};
 
-use crate::render::summary::since::difference;
-use crate::render::weight::{Weight, number};
-use crate::render::{Layout, Signs};
+use super::super::weight::{Weight, number};
+use super::super::{Layout, Signs};
+use super::since::difference;
 
 const WIDTH: u16 = 80;
 
@@ -29,17 +29,18 @@ const STATES: [State; 11] = [
     State::LastAck,
 ];
 
-/// Draws it, if there is TCP and enough room, with the difference from the counts before. True if it was
-/// drawn.
-pub(in crate::render::format) fn write(
+/// True if there is TCP and enough room.
+pub(super) fn is_possible(counts: &Counts, layout: &Layout) -> bool {
+    let has_room = layout.width.is_none_or(|width| width >= WIDTH);
+    has_room && counts.of_protocol(Protocol::Tcp).next().is_some()
+}
+
+/// Draws it, with the difference from the counts before.
+pub(super) fn write(
     out: &mut Vec<u8>,
     (counts, before): (&Counts, Option<&Counts>),
     layout: &Layout,
-) -> bool {
-    let has_room = layout.width.is_none_or(|width| width >= WIDTH);
-    if !has_room || counts.of_protocol(Protocol::Tcp).next().is_none() {
-        return false;
-    }
+) {
     let mut drawing = match layout.signs {
         Signs::Unicode => DIAGRAM.to_owned(),
         Signs::Ascii => DIAGRAM.chars().map(ascii).collect(),
@@ -66,7 +67,6 @@ pub(in crate::render::format) fn write(
     }
     out.extend_from_slice(drawing.as_bytes());
     out.push(b'\n');
-    true
 }
 
 /// The line or arrow in ASCII.
