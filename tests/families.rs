@@ -160,7 +160,7 @@ fn reply_of_sctp_that_lacks_addresses_is_missing_and_no_other_socket() {
             let file = file(&changed.collect::<Vec<_>>());
             let run = lsock(["-an", "--json", "--replay", file.path().to_str().unwrap()]);
             assert_eq!(run.status, Some(2), "{run:?}");
-            let message = "a reply that cannot be read: inet_diag_msg of SCTP without addresses";
+            let message = "1 malformed reply: inet_diag_msg of SCTP without addresses";
             assert!(run.stderr.contains(message), "{run:?}");
             assert_eq!(run.sockets().len(), 26, "{run:?}");
         }

@@ -379,7 +379,7 @@ fn recording_of_the_other_order_of_bytes_is_told_as_such() {
     std::fs::write(tape.path(), &bytes).unwrap();
     let run = lsock(["-ta", "--replay", tape.path()]);
     let message = format!(
-        "lsock: {}: recorded on a machine with the other order of bytes\n",
+        "lsock: {}: recorded on a machine with the other byte order\n",
         tape.path()
     );
     assert_eq!((run.status, run.stderr), (Some(2), message));

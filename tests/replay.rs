@@ -118,7 +118,7 @@ fn dump_that_the_kernel_broke_off_is_incomplete() {
         let broken = Message::new(kind, end.sequence(), &code.to_ne_bytes());
         let attempt = replay(file(&[dump.clone(), vec![broken]].concat()).path());
         assert_eq!(attempt.rows().len(), dump.len());
-        assert_incomplete(&attempt, "the kernel broke off");
+        assert_incomplete(&attempt, "the kernel aborted");
     }
 }
 
@@ -175,7 +175,7 @@ fn unread_reply_of_a_recording_is_counted() {
     let rows = dump.len() - 1 - 3;
     let attempt = replay(file(&dump).path());
     assert_eq!(attempt.rows().len(), rows);
-    assert_incomplete(&attempt, "3 replies that cannot be read");
+    assert_incomplete(&attempt, "3 malformed replies");
 }
 
 #[test]

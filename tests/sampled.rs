@@ -285,7 +285,7 @@ fn notices_without_room_are_told_and_the_watch_goes_on() {
         assert_eq!(events(&mut sampled, |_| true), []);
         Some(sampled.gaps()).filter(|gaps| !gaps.is_empty())
     });
-    let overrun = "the kernel's notices of closed sockets overran (ENOBUFS)";
+    let overrun = "notifications of closed sockets were lost (ENOBUFS)";
     assert_eq!(gaps, [Warning::failed(overrun)]);
     a_slow_life(&mut sampled, ENDS[0]);
 }

@@ -114,7 +114,7 @@ pub fn succeed(command: &str, folder: &Path) -> String {
         let mut gaps = told.lines().filter(|line| line.contains("incomplete "));
         output.status.code() == Some(2)
             && told.contains("incomplete ")
-            && gaps.all(|line| line.ends_with(": nothing that can be read leads there"))
+            && gaps.all(|line| line.ends_with(": no readable path leads there"))
     };
     for _ in 0..20 {
         if !is_disturbed(&output) || is_left(&output) {

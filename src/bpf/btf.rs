@@ -140,7 +140,7 @@ impl<'a> Btf<'a> {
     ///
     /// When the bytes are not BTF of a known layout.
     pub fn read(bytes: &'a [u8], wanted: &[(TypeKind, &'static str)]) -> Result<Self, Malformed> {
-        let (header, _) = BtfHeader::ref_from_prefix(bytes).map_err(|_| "it has no header")?;
+        let (header, _) = BtfHeader::ref_from_prefix(bytes).map_err(|_| "no header")?;
         if header.magic.get() != MAGIC {
             return Err("no BTF of this machine".into());
         }
@@ -152,8 +152,8 @@ impl<'a> Btf<'a> {
         let types = part(header.types_start, header.types_length);
         let strings = part(header.strings_start, header.strings_length);
         let mut btf = Self {
-            types: types.ok_or("its types are cut")?,
-            strings: strings.ok_or("its names are cut")?,
+            types: types.ok_or("truncated types")?,
+            strings: strings.ok_or("truncated names")?,
             places: Vec::new(),
             named: Vec::new(),
         };
@@ -187,7 +187,7 @@ impl<'a> Btf<'a> {
             }
             let length = record.rest()?;
             if index(length) > rest.len() {
-                return Err("its last type is cut".into());
+                return Err("truncated last type".into());
             }
             // Checked above: the record is complete.
             place += u32::try_from(size_of::<TypeRecord>()).unwrap_or(0) + length;
@@ -271,7 +271,7 @@ impl<'a> Btf<'a> {
                 continue;
             }
             let members = <[Member]>::ref_from_prefix_with_elems(rest, index(record.parts()));
-            let (members, _) = members.map_err(|_| "its members are cut")?;
+            let (members, _) = members.map_err(|_| "truncated members")?;
             for member in members {
                 let bits = member.offset.get();
                 let (bits, width) = if record.has_bit_fields() {
@@ -298,7 +298,7 @@ impl<'a> Btf<'a> {
                 }
             }
         }
-        Err("structures within structures without an end".into())
+        Err("endless nested structures".into())
     }
 
     /// The id and kind of a type without its typedefs and qualifiers.
@@ -319,19 +319,19 @@ impl<'a> Btf<'a> {
             };
             return Ok((number, value));
         }
-        Err("names of names without an end".into())
+        Err("endless typedefs".into())
     }
 
     /// The type with this id and the bytes after it. 0 is `void`, which has none.
     fn numbered(&self, number: u32) -> Result<(&'a TypeRecord, &'a [u8]), Malformed> {
         let place = number.checked_sub(1).map(index);
         let place = place.and_then(|place| self.places.get(place));
-        self.record_at(*place.ok_or_else(|| format!("it has no type {number}"))?)
+        self.record_at(*place.ok_or_else(|| format!("no type {number}"))?)
     }
 
     fn record_at(&self, place: u32) -> Result<(&'a TypeRecord, &'a [u8]), Malformed> {
         let from = self.types.get(index(place)..).unwrap_or_default();
-        TypeRecord::ref_from_prefix(from).map_err(|_| "its last type is cut".into())
+        TypeRecord::ref_from_prefix(from).map_err(|_| "truncated last type".into())
     }
 
     /// The string table from this offset; each string ends with NUL.
@@ -341,7 +341,7 @@ impl<'a> Btf<'a> {
 }
 
 fn unknown(what: &str) -> Malformed {
-    format!("it has no {what} of the kind that is known")
+    format!("no {what} of the expected type")
 }
 
 /// A bit of 64, from the first two bytes: it excludes most names that are not wanted.

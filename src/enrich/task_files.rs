@@ -161,7 +161,7 @@ fn read(mut output: impl io::Read) -> io::Result<Known> {
             Err(cause) => return Err(cause),
         };
         if length % size_of::<FdRecord>() != 0 {
-            return Err(io::Error::other("a record is cut"));
+            return Err(io::Error::other("truncated record"));
         }
         let read = records.get(..length / size_of::<FdRecord>());
         for &FdRecord { inode, pid, fd } in read.unwrap_or_default() {

@@ -70,7 +70,7 @@ pub(super) fn limit(root: &Path) -> Option<&'static str> {
     } else if !is_namespace("pid", FIRST_PID_NAMESPACE) || !shows_kernel_threads(root) {
         Some("this is not the first PID namespace")
     } else if !Reader::of_this_process().privileged || !capabilities(None).is_ok_and(enters) {
-        Some("only root may look into every process")
+        Some("only root may read every process")
     } else {
         None
     }

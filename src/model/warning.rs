@@ -175,7 +175,7 @@ impl Display for Warning {
                 let names = names.join(", ");
                 write!(
                     f,
-                    "cannot enter {count} ({names}{more}): nothing that can be read leads there"
+                    "cannot enter {count} ({names}{more}): no readable path leads there"
                 )
             }
             Self::Within(part, inner) => write!(f, "{part}: {inner}"),

@@ -177,8 +177,8 @@ fn with_rings(root: BorrowedFd<'_>, mut found: Walk, threads: Threads<'_>) -> Wa
 
 /// The error for a procfs without processes.
 pub fn no_processes(root: &Path) -> Error {
-    let cause = io::Error::other("it holds none");
-    Error::file("tell processes from", root, cause)
+    let cause = io::Error::other("it has none");
+    Error::file("find processes in", root, cause)
 }
 
 /// As [`walk`], for these processes alone: no other is read, and `root` is not listed. A process that does not

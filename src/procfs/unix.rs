@@ -62,7 +62,7 @@ fn cut_inode(rest: &[u8]) -> Result<(Column<'_>, Option<Column<'_>>), Malformed>
 /// newline is lost: its rest is the next line.
 fn decode_path(path: Column<'_>, end: &mut Endpoint) -> Result<(), Malformed> {
     if path.text.len() > PATH_MAX {
-        return Err(path.error("is longer than a path can be"));
+        return Err(path.error("is longer than any path"));
     }
     let (name, _) = match path.text {
         [b'@', ..] => (path.text, &[][..]),
@@ -71,7 +71,7 @@ fn decode_path(path: Column<'_>, end: &mut Endpoint) -> Result<(), Malformed> {
     };
     let padding = path.text.get(name.len()..).unwrap_or_default();
     if padding.iter().any(|byte| *byte != 0) || name.contains(&b'\n') {
-        return Err(path.error("holds what no path on one line can"));
+        return Err(path.error("has a newline, or bytes after a NUL"));
     }
     end.set_name(name);
     if let Some(first @ b'@') = end.name.first_mut() {

@@ -15,7 +15,7 @@ use rustix::net::RecvFlags;
 use crate::wire::{self, Messages};
 
 /// A reply belongs to another dump.
-pub(super) const OTHER_REPLY: &str = "an answer to another request came between";
+pub(super) const OTHER_REPLY: &str = "received a reply to another request";
 
 /// How often a disturbed dump is repeated, if nothing of it was shown.
 pub(super) const REPEATS: u32 = 3;
@@ -58,14 +58,16 @@ impl KernelSocket {
                 Err(error) => return Err(error),
                 Ok((_, sender)) if sender.port_number() != KERNEL => {
                     if self.strangers.fetch_add(1, Ordering::Relaxed) >= MOST_STRANGERS {
-                        return Err(io::Error::other("others than the kernel send without end"));
+                        return Err(io::Error::other(
+                            "too many datagrams from senders other than the kernel",
+                        ));
                     }
                 }
                 Ok((0, _)) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok((length, _)) if length > buffer.len() => {
                     return Err(io::Error::new(
                         io::ErrorKind::InvalidData,
-                        "a datagram was cut",
+                        "truncated datagram",
                     ));
                 }
                 Ok(_) => return Ok(()),

@@ -208,8 +208,8 @@ impl<'r> Decoder<'r> {
         let first = self.first_malformed.clone();
         let malformed = first.map(|(_, first)| {
             let text = match self.malformed {
-                1 => format!("{what}: a reply that cannot be read: {first}"),
-                count => format!("{what}: {count} replies that cannot be read, the first: {first}"),
+                1 => format!("{what}: 1 malformed reply: {first}"),
+                count => format!("{what}: {count} malformed replies, the first: {first}"),
             };
             Warning::failed(text).varying(format!("{what}: replies: {first}"))
         });

@@ -82,7 +82,7 @@ impl ProcfsSource {
         if is_none {
             return Ok(self.recorder.none(table, text));
         }
-        let gap = format!("{text}: which {table} there are is unknown");
+        let gap = format!("{text}: {table} cannot be listed");
         let mut outcome = Outcome::absent(text.into());
         outcome.warnings.push(Warning::Failed(gap.into()));
         Ok(outcome)

@@ -196,7 +196,7 @@ impl ReplaySource {
                 let broke_off = open.take().is_some();
                 if broke_off || asked.is_none() {
                     let cause = Cause::from(io::Error::from_raw_os_error(code));
-                    let did = if broke_off { "broke off" } else { "refused" };
+                    let did = if broke_off { "aborted" } else { "refused" };
                     self.note_flaw(format!("the kernel {did} a dump: {cause}"));
                 }
             }

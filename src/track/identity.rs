@@ -47,7 +47,7 @@ impl Endpoints {
     }
 }
 
-/// What identifies a socket beside its endpoints.
+/// What identifies a socket, in addition to its endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// Its state in that round.

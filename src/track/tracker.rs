@@ -21,7 +21,7 @@ pub trait Key: Eq + Hash {
 /// A socket as last listed.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<T> {
-    /// What identifies it beside its key.
+    /// What identifies it, in addition to its key.
     pub identity: Identity,
     /// The number of the round that listed it.
     pub seen: u64,

@@ -112,7 +112,7 @@ impl Extensions {
     }
 }
 
-/// The parameters of a dump, beside the table.
+/// The parameters of a dump, apart from the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DumpParams<'p> {
     /// The wanted states; the kernel may send more.
@@ -269,7 +269,7 @@ fn inet_body(table: Table, number: u16, params: DumpParams<'_>) -> Vec<u8> {
 }
 
 fn inet_request(table: Table, protocol: u8, params: DumpParams<'_>, identity: &[u8]) -> Vec<u8> {
-    // For SCTP the kernel selects tables, which sockets in one state may share; `sctp_info` tells what a row is.
+    // For SCTP the states select tables, which sockets in one state may share; `sctp_info` tells what a row is.
     let (states, info) = match table.protocol {
         Protocol::Sctp => (params.extensions.sctp.unwrap_or(StateSet::ALL), 1 << 1),
         _ => (params.states, 0),

@@ -51,7 +51,7 @@ fn file_of_this_machine_that_is_missing_is_not_taken_for_no_sockets() {
     let words = ["-uanj4", "--source", "procfs"];
     let attempt = with_faults(&["/proc/net/udp", "openat:error=ENOENT"], &words);
     assert_eq!(attempt.status, Some(2), "{attempt:?}");
-    let gap = "there is no /proc/net/udp: which IPv4 UDP sockets there are is unknown";
+    let gap = "there is no /proc/net/udp: IPv4 UDP sockets cannot be listed";
     assert!(attempt.stderr.contains(gap), "{attempt:?}");
     assert_eq!(attempt.document()["summary"]["complete"], false);
     let check = ["-uq4", "--source", "procfs", "--expect", "0"];

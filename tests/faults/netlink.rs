@@ -129,7 +129,7 @@ const LOSSES: [(&str, &str); 4] = [
     ("error=ENOBUFS", "the receive buffer overran (ENOBUFS)"),
     ("error=EIO", "receiving failed: input/output error"),
     ("retval=0", "receiving failed: "),
-    ("retval=40000", "receiving failed: a datagram was cut"),
+    ("retval=40000", "receiving failed: truncated datagram"),
 ];
 
 /// Of a short dump, for which one thread makes all calls.

@@ -218,9 +218,7 @@ fn a_plain_list_of_the_machine_has_what_only_a_descriptor_or_a_socket_holds() {
         let _ends = send_away(&net);
         close(net);
         let run = lsock(["-N", &format!("net:[{inode}]"), "-tln"]);
-        let said = format!(
-            "lsock: -N: cannot enter net:[{inode}]: nothing that can be read leads there\n"
-        );
+        let said = format!("lsock: -N: cannot enter net:[{inode}]: no readable path leads there\n");
         assert_eq!((run.status, run.stderr), (Some(2), said));
     } else {
         assert_eq!(*not_searched, json!(["descriptor", "socket"]));

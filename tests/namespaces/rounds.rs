@@ -126,7 +126,7 @@ fn a_namespace_that_vanishes_meanwhile_is_a_gap_with_its_name() {
                 let about = line.split_once("network namespace ");
                 let names = ["brief", "ip[", "net:["];
                 about.is_some_and(|(_, name)| names.iter().any(|begin| name.starts_with(begin)))
-                    || line.ends_with(": nothing that can be read leads there")
+                    || line.ends_with(": no readable path leads there")
             };
             assert!(run.stderr.lines().all(is_named), "{run:?}");
             let gaps = run.stderr.contains("incomplete list");

@@ -206,10 +206,7 @@ fn process_of_a_root_without_any_is_unknown() {
     for words in [&["-pj"][..], &["-j", "pid = 9"], &["-j", "pid != 9"]] {
         let run = tree.run(words);
         assert_eq!(run.status, Some(2), "{words:?}: {run:?}");
-        assert!(
-            run.stderr.contains("cannot tell processes from "),
-            "{run:?}"
-        );
+        assert!(run.stderr.contains("cannot find processes in "), "{run:?}");
     }
     let tree = tree.with_process(9, 78);
     assert_eq!(tree.run(&["-q", "pid = 9"]).status, Some(1));
@@ -233,7 +230,7 @@ fn process_by_number_is_unknown_in_the_proc_of_another_pid_namespace() {
         let run = inside(&[], words);
         assert_eq!(run.status, Some(2), "{run:?}");
         assert!(
-            run.stderr.contains("it is that of another PID namespace"),
+            run.stderr.contains("it is of another PID namespace"),
             "{run:?}"
         );
     }

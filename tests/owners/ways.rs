@@ -205,7 +205,7 @@ fn inside_a_pid_namespace_only_its_processes_are_told() {
         assert_eq!((run.status, run.text()), (Some(2), ""));
         assert_eq!(
             run.stderr,
-            "lsock: bpf: cannot stand in for /proc: this is not the first PID namespace\n"
+            "lsock: bpf: cannot replace /proc: this is not the first PID namespace\n"
         );
         let told = |way: &str| {
             let run = inside(&["-p", "--json", "-tl", "--owners", way]);
@@ -343,7 +343,7 @@ fn without_rights_the_iterator_is_refused_and_nothing_else() {
         return;
     };
     let run = nobody.run(&BPF);
-    let text = "lsock: bpf: cannot stand in for /proc: only root may look into every process\n";
+    let text = "lsock: bpf: cannot replace /proc: only root may read every process\n";
     assert_eq!((run.status, run.stderr.as_str()), (Some(2), text));
     let [auto, proc] = ["auto", "proc"].map(|way| {
         let run = nobody.run(&["-p", "--json", "-tl", "--owners", way]);
@@ -370,10 +370,10 @@ fn root_without_the_right_to_load_programs_walks() {
             "-bpf,-sys_admin",
             "cannot load a program: operation not permitted",
         ),
-        ("-sys_ptrace", "only root may look into every process"),
+        ("-sys_ptrace", "only root may read every process"),
         (
             "-dac_override,-dac_read_search",
-            "only root may look into every process",
+            "only root may read every process",
         ),
     ] {
         let refused = without(lost, &BPF);

@@ -149,7 +149,7 @@ fn what_is_not_there_or_of_another_kind_is_named() {
         ("d", ValueKind::Structure(8)),
     ] {
         let error = offsets(&kernel(), &[(path, value)]).unwrap_err();
-        let expected = format!("it has no outer.{path} of the kind that is known");
+        let expected = format!("no outer.{path} of the expected type");
         assert_eq!(error, expected);
     }
 }
@@ -197,7 +197,7 @@ fn circles_end() {
         ("b", "a structure within itself"),
     ] {
         let error = btf.offset("outer", path, ValueKind::Number(4)).unwrap_err();
-        assert!(error.contains("without an end"), "{what}: {error}");
+        assert!(error.contains("endless"), "{what}: {error}");
     }
 }
 

@@ -52,15 +52,15 @@ pub(super) fn refused(
 ) -> Option<Warning> {
     let refused = unreadable.iter().filter(|one| one.is_refused());
     let pids: Vec<u32> = refused.map(|one| one.pid).collect();
-    let (their, they_hold) = match pids.len() {
+    let their = match pids.len() {
         0 => return None,
-        1 => ("its", "it holds"),
-        _ => ("their", "they hold"),
+        1 => "its",
+        _ => "their",
     };
     let why = match (why_refused(), are_chosen) {
         (None, _) => format!("; run as root to see {their} sockets"),
         (Some(why), true) => format!(" {why}; {their} sockets are not shown"),
-        (Some(why), false) => format!(" {why}; which sockets {they_hold} is unknown"),
+        (Some(why), false) => format!(" {why}; {their} sockets are unknown"),
     };
     let text = format!("{} not readable{why}", processes(&pids, name));
     Some(Warning::note(text).varying("processes not readable"))

@@ -210,8 +210,8 @@ impl FdScanner {
 fn can_tell(root: &Path, pids: &[u32], live: bool) -> Result<(), Error> {
     let is_absent = |pid: &u32| !root.join(pid.to_string()).exists();
     if live && root == Path::new("/proc") && !numbers_as_here(root) {
-        let cause = io::Error::other("it is that of another PID namespace");
-        return Err(Error::file("tell processes from", root, cause));
+        let cause = io::Error::other("it is of another PID namespace");
+        return Err(Error::file("find processes in", root, cause));
     }
     if !live && pids.iter().all(is_absent) && processes_in(root)?.is_empty() {
         return Err(no_processes(root));
@@ -223,7 +223,7 @@ fn can_tell(root: &Path, pids: &[u32], live: bool) -> Result<(), Error> {
 fn iterator(root: &Path) -> Result<TaskFiles, Error> {
     match limit(root) {
         None => TaskFiles::load(),
-        Some(limit) => Err(Error::bpf("stand in for /proc", io::Error::other(limit))),
+        Some(limit) => Err(Error::bpf("replace /proc", io::Error::other(limit))),
     }
 }
 

@@ -404,7 +404,7 @@ fn without_any_process_nobody_can_tell() {
     let mut owners = walking(root.path());
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
     let text = format!(
-        "cannot tell processes from {}: it holds none",
+        "cannot find processes in {}: it has none",
         root.path().display()
     );
     assert_eq!(texts_of(&owners), [text]);
@@ -484,7 +484,7 @@ fn only_the_iterator_where_it_cannot_be_used_is_an_error() {
     process(root.path(), 20, b"a", &[(3, 5)]);
     let by = |source| Owners::new(root.path(), ScanScope::All, source);
     let error = by(OwnerSource::Bpf).unwrap_err().chain();
-    assert_eq!(error, "bpf: cannot stand in for /proc: it is a copy of one");
+    assert_eq!(error, "bpf: cannot replace /proc: it is a copy of one");
     let mut owners = by(OwnerSource::Auto).unwrap();
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Found);
     assert!(owners.warnings(super::Tasks::default()).is_empty());

@@ -83,7 +83,7 @@ impl Search {
         Err(Error::Usage(match () {
             () if word.is_empty() => "-N: a name is empty".to_owned(),
             () if is_listed => {
-                format!("-N: cannot enter {name}: nothing that can be read leads there")
+                format!("-N: cannot enter {name}: no readable path leads there")
             }
             () if is_number => format!("-N: there is no process {name}"),
             () => format!("-N: there is no network namespace \"{name}\"{hint}"),
@@ -123,7 +123,7 @@ impl Search {
         }
         if found.len() > 1 {
             let (name, count) = (escape(word), found.len());
-            let text = format!("-N: \"{name}\" may be any of {count} network namespaces");
+            let text = format!("-N: \"{name}\" matches {count} network namespaces");
             return Err(Error::Usage(text));
         }
         Ok(found.first().copied())

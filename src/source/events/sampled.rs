@@ -24,7 +24,7 @@ use crate::model::{Cause, Protocol, Table, Warning};
 use crate::source::Source;
 use crate::track::{Pacer, wait};
 
-const OVERRUN: &str = "the kernel's notices of closed sockets overran (ENOBUFS)";
+const OVERRUN: &str = "notifications of closed sockets were lost (ENOBUFS)";
 
 /// Notices during a pause are handled in intervals of this length: waking up for each would cost more than the
 /// rounds.

@@ -125,7 +125,7 @@ impl<'r> Reader<'r> {
     fn failed(&self, code: i32) -> End {
         let cause = io::Error::from_raw_os_error(code);
         if self.decoder.has_any() {
-            End::Disturbed(format!("the kernel broke off: {}", Cause::from(cause)).into())
+            End::Disturbed(format!("the kernel aborted the dump: {}", Cause::from(cause)).into())
         } else {
             End::Refused(cause)
         }

@@ -58,7 +58,7 @@ impl<R: Read> Lines<R> {
             whole = false;
             let skipped = self.reader.by_ref().take(ENDLESS).skip_until(b'\n')?;
             if u64::try_from(skipped).unwrap_or(ENDLESS) >= ENDLESS {
-                return Err(io::Error::other("a line without an end"));
+                return Err(io::Error::other("endless line"));
             }
         }
         self.count += 1;
@@ -112,7 +112,7 @@ mod tests {
     fn line_without_an_end_is_an_error() {
         let mut lines = Lines::new(std::io::repeat(b'x'));
         let error = lines.advance().err().unwrap();
-        assert_eq!(error.to_string(), "a line without an end");
+        assert_eq!(error.to_string(), "endless line");
     }
 
     #[test]

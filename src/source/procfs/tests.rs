@@ -369,7 +369,7 @@ fn a_missing_file_of_a_protocol_that_is_spoken_is_a_gap() {
     assert_eq!(texts(tcp).count(), 0);
     let file = root.path().join("net/udp");
     let gap = format!(
-        "there is no {}: which IPv4 UDP sockets there are is unknown",
+        "there is no {}: IPv4 UDP sockets cannot be listed",
         file.display()
     );
     assert_eq!(texts(udp).collect::<Vec<_>>(), [gap]);

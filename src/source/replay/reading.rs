@@ -43,7 +43,7 @@ impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(cause) => f.write_str(&chain(cause)),
-            Self::OtherOrder => f.write_str("recorded on a machine with the other order of bytes"),
+            Self::OtherOrder => f.write_str("recorded on a machine with the other byte order"),
             Self::Bytes(reason) => f.write_str(reason),
         }
     }

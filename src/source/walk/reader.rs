@@ -60,7 +60,7 @@ impl<R: Record> Piece<R> {
         };
         self.filled = length / size_of::<R>();
         if length % size_of::<R>() != 0 {
-            self.end = Some(Err(io::Error::other("a record is cut")));
+            self.end = Some(Err(io::Error::other("truncated record")));
         }
     }
 
@@ -163,7 +163,7 @@ impl<'r> Reader<'r> {
         if self.is_begun {
             Ok(())
         } else {
-            Err(io::Error::other("the program was not run"))
+            Err(io::Error::other("the program did not run"))
         }
     }
 

@@ -28,7 +28,7 @@ fn named_process_that_does_not_exist_is_nobody() {
     let empty = tempfile::tempdir().unwrap();
     let mut owners = among(empty.path(), vec![22]);
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
-    assert!(owners.in_doubt && texts_of(&owners)[0].ends_with(": it holds none"));
+    assert!(owners.in_doubt && texts_of(&owners)[0].ends_with(": it has none"));
     let mut owners = among("/nonexistent", vec![22]);
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
     let texts = ["cannot open /nonexistent: no such file or directory"];

@@ -57,7 +57,7 @@ impl Part {
             pending.take_back(before, inode);
             let table = self.known.table;
             self.known = Known::new(table);
-            let gap = Warning::failed(format!("{table}: they are read in another way now"))
+            let gap = Warning::failed(format!("{table}: the source changed during the watch"))
                 .within(name.as_ref());
             self.gap.note(gap);
             return true;

@@ -61,7 +61,7 @@ fn what_got_the_place_of_another_is_not_the_other() {
         ((Established, CloseWait), 5_000, 80),
         // A record was lost.
         ((LastAck, Closed), 5_000, 80),
-        // So were those of its end and of the next one's begin.
+        // So were the records of its end and of the next one's start.
         ((SynSent, Established), 6_000, 80),
         ((SynSent, Established), 6_001, 80),
         // The last record has no port.

@@ -87,6 +87,6 @@ fn kernel_without_a_field_is_told() {
         lost: 4,
     };
     let error = program(&btf, Generation::Typed, Turn::First, &plan).unwrap_err();
-    let text = "it has no sock_common.skc_net.net of the kind that is known";
+    let text = "no sock_common.skc_net.net of the expected type";
     assert_eq!(error, text);
 }
