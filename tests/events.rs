@@ -47,7 +47,7 @@ fn once_more<T>(live: impl Fn() -> Result<T, String>) -> T {
 
 /// Is it said that a step has no record?
 fn is_lacking(run: &Run) -> bool {
-    run.status == Some(2) && run.stderr.contains("gave no record of")
+    run.status == Some(2) && run.stderr.contains("did not report")
 }
 
 /// Watches every life, each in a namespace of its own, and looks at the steps of each end. Most of

@@ -179,7 +179,7 @@ impl Events {
         let mut completeness = self.completeness.clone();
         let lost = self.source.lost();
         if lost > 0 {
-            let text = format!("the kernel gave no record of {lost} steps");
+            let text = format!("the kernel did not report {lost} state changes");
             completeness.note(GapKind::Sockets, Warning::failed(text));
         }
         if let Some(why) = self.source.sampled() {

@@ -70,8 +70,7 @@ impl Sockets {
             return Err(Error::Usage(text.to_owned()));
         }
         if needs.contains(&Cost::Owners) && !is_live {
-            let text = "a recording does not hold the processes of its sockets: \
-                no pid or process in a filter";
+            let text = "a recording has no processes: remove pid or process from the filter";
             return Err(Error::Usage(text.to_owned()));
         }
         Ok(Self {

@@ -120,7 +120,7 @@ impl Reading<'_> {
             self.completeness.note_of_rows(true, warning);
         }
         if !source.is_searched() {
-            let text = "network namespaces that nothing but a descriptor or a socket holds are not searched";
+            let text = "network namespaces held only by a descriptor or a socket are not searched";
             self.completeness.note_of_rows(true, Warning::note(text));
         }
     }

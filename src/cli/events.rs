@@ -16,7 +16,7 @@ impl Typed {
             Some("connection") => Grouping::Connection,
             Some("pair") => Grouping::Pair,
             Some(other) => {
-                let why = "groups no events: they are by connection or by pair";
+                let why = "does not group events (expected connection or pair)";
                 return Err(wrong("--by", other, why));
             }
         };
@@ -31,8 +31,8 @@ impl Typed {
         let zone = zone.map_or(TimeZone::UTC, |find| find());
         if grouping != Grouping::None && !query.format.groups_events() {
             let what = match grouping {
-                Grouping::Pair => "--by pair has exchanges",
-                _ => "--by connection has lines",
+                Grouping::Pair => "--by pair writes exchanges",
+                _ => "--by connection writes lines",
             };
             let text = format!("{what} of many steps, which csv cannot hold: use ndjson");
             return Err(Error::Usage(text));

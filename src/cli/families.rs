@@ -46,7 +46,7 @@ impl Typed {
     /// A filter for socket types, if not all of a protocol are listed.
     pub(super) fn types(&self, tables: &Tables) -> Result<Expr, Error> {
         if self.family.iter().any(|(is_added, _)| !is_added) && !tables.are_named() {
-            let text = "-A leaves out all that it lists";
+            let text = "-A excludes everything that it lists";
             return Err(Error::Usage(text.to_owned()));
         }
         let of_protocol = |protocol: &Protocol| {

@@ -81,7 +81,7 @@ impl Typed {
         let mut named = chosen.copied().chain(sorted);
         let missing = named.find_map(|field| match field {
             Field::Result if !self.kill => {
-                Some("result is what became of a socket that -K was to end: add -K")
+                Some("result needs -K: it shows what became of each socket")
             }
             rate if Field::RATES.contains(&rate) && self.continuous.is_none() => {
                 Some("acked_rate and received_rate compare two listings: add -c")
@@ -158,7 +158,7 @@ fn sort_keys(list: &str, tables: &[Table]) -> Result<Vec<SortKey>, Error> {
             }
             let part = column.parts().pop().map(Field::path).unwrap_or_default();
             Err(Error::Usage(format!(
-                "\"{name}\" has many values: no order; sort by one of them, like {part}"
+                "\"{name}\" has many values; sort by one of them, like {part}"
             )))
         })
         .collect()

@@ -52,7 +52,7 @@ impl Typed {
         let check = self.check()?;
         let is_repeated = self.events || self.continuous.is_some() || check.wait.is_some();
         if is_repeated && input == Input::Bpf {
-            let text = "--source bpf lists once: not with -c, -E or --wait";
+            let text = "--source bpf cannot be combined with -c, -E or --wait: it lists once";
             return Err(Error::Usage(text.to_owned()));
         }
         self.check_netns(&filter)?;
@@ -70,8 +70,8 @@ impl Typed {
         let owners = shows && self.processes > 0 || needs.named.contains(&Cost::Owners);
         let peers = shows && self.processes > 1 || needs.named.contains(&Cost::Peers);
         if (owners || needs.filter.contains(&Cost::Owners)) && self.replay.is_some() {
-            let text = "a recording does not hold the processes of its sockets: \
-                no -p with --replay, and no pid or process in a filter";
+            let text = "a recording has no processes: -p, and pid or process in a filter, \
+                cannot be combined with --replay";
             return Err(Error::Usage(text.to_owned()));
         }
         let query = Query {
@@ -151,8 +151,7 @@ impl Typed {
         for word in words {
             let name = word.strip_prefix('-').unwrap_or(word);
             let Some(key) = groups.key(&name.to_ascii_lowercase()) else {
-                let why =
-                    "is no column of groups: they have what --by names, count, states and sums";
+                let why = "is not a column of groups, which are the fields of --by, count, states and sums";
                 return Err(wrong("--sort", name, why));
             };
             groups.sort.push((key, name.len() < word.len()));
@@ -174,7 +173,7 @@ impl Typed {
     fn check_netns(&self, filter: &Expr) -> Result<(), Error> {
         let is_known = !self.netns.is_empty() || self.events || self.replay.is_some();
         if filter.needs().contains(&Cost::Netns) && !is_known {
-            let text = "filter: the network namespace is known with -N: add -N all, or -N NAME";
+            let text = "filter: a network namespace needs -N: add -N all, or -N NAME";
             return Err(Error::Usage(text.to_owned()));
         }
         Ok(())
@@ -186,7 +185,7 @@ impl Typed {
             Some(FormatWord::Own(format)) if !format.is_text() && format != Format::Json => format,
             None if !self.json || engine == Engine::Json => Format::Ndjson,
             _ => {
-                let text = "--schema is of rows for programs: add --format ndjson or csv, or none";
+                let text = "--schema needs --format ndjson or csv, or none: others are for people";
                 return Err(Error::Usage(text.to_owned()));
             }
         };
@@ -223,7 +222,7 @@ impl Typed {
             return Ok(None);
         }
         if format.is_text() {
-            let text = "--stamp adds columns for programs: add --format ndjson or csv";
+            let text = "--stamp needs --format ndjson or csv: it adds columns for programs";
             return Err(Error::Usage(text.to_owned()));
         }
         let root = self.proc_root.as_deref().unwrap_or(Path::new(PROC));
@@ -238,8 +237,7 @@ impl Typed {
         // With events it is the time to watch.
         let wait = self.wait.filter(|_| !self.events);
         if self.quiet && self.summary && self.expect.is_none() && self.fail_on.is_none() {
-            let text =
-                "-q leaves out what -s counts: nothing is checked without --expect or --fail-on";
+            let text = "-q with -s needs --expect or --fail-on: otherwise nothing is checked";
             return Err(Error::Usage(text.to_owned()));
         }
         let is_any_enough = wait.is_some() || self.quiet && !self.summary;

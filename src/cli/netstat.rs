@@ -71,7 +71,7 @@ fn misused(mistake: &str) -> Command {
 
 fn version() -> String {
     let version = env!("CARGO_PKG_VERSION");
-    format!("lsock {version}, in the place of netstat (net-tools 2.10)\n")
+    format!("lsock {version}, drop-in replacement for netstat (net-tools 2.10)\n")
 }
 
 #[derive(Debug, Default)]

@@ -195,14 +195,14 @@ fn check_rounds(query: &Query) -> Result<(), Error> {
 pub(super) fn seconds(text: &str) -> Result<Duration, Error> {
     match filter::duration(text) {
         Some(Duration::ZERO) => {
-            let why = "is no time between two listings; as often as can be is 0.001";
+            let why = "is too short an interval (minimum 0.001)";
             Err(wrong("-c", text, why))
         }
         Some(every) => Ok(every),
         None => Err(wrong(
             "-c",
             text,
-            "is no number of seconds, like 0.5, 2 or 1m",
+            "is not an interval (expected 0.5, 2 or 1m)",
         )),
     }
 }

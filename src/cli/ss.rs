@@ -85,7 +85,7 @@ impl Typed {
         match letter {
             b'h' => return Err(Command::Print(HELP.to_owned())),
             b'v' | b'V' => {
-                let text = format!("lsock {version}, in the place of ss (iproute2 6.1)\n");
+                let text = format!("lsock {version}, drop-in replacement for ss (iproute2 6.1)\n");
                 return Err(Command::Print(text));
             }
             b'Z' | b'z' if !Path::new(SELINUX).exists() => {

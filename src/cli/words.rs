@@ -139,20 +139,20 @@ pub(super) fn limit(text: &str) -> Result<usize, &'static str> {
     text.parse()
         .map_err(|error: ParseIntError| match error.kind() {
             IntErrorKind::PosOverflow => "too large",
-            _ => "it is no number of rows, like 10",
+            _ => "it is not a number of rows (expected 10)",
         })
 }
 
 /// Parses the value of `--wait`.
 pub(super) fn duration(text: &str) -> Result<Duration, Error> {
-    filter::duration(text)
-        .ok_or_else(|| wrong("--wait", text, "is no duration, like 500ms, 30s or 5m"))
+    let why = "is not a duration (expected 500ms, 30s or 5m)";
+    filter::duration(text).ok_or_else(|| wrong("--wait", text, why))
 }
 
 /// Parses the value of `--expect`.
 pub(super) fn count(text: &str) -> Result<Count, Error> {
-    Count::parse(text)
-        .ok_or_else(|| wrong("--expect", text, "is no count, like 3, 1.., ..5 or 2..4"))
+    let why = "is not a count (expected 3, 1.., ..5 or 2..4)";
+    Count::parse(text).ok_or_else(|| wrong("--expect", text, why))
 }
 
 /// An error about the value of an option.

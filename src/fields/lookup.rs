@@ -21,7 +21,7 @@ impl Unknown {
     /// An explanation; `None` for a word that is no name.
     pub fn reason(&self, word: &str) -> Option<String> {
         match self {
-            Self::Structure(part) => Some(format!("\"{word}\" has parts: write {part}, for one")),
+            Self::Structure(part) => Some(format!("\"{word}\" has parts: write one, like {part}")),
             Self::Ambiguous(names) => Some(format!(
                 "\"{word}\" has more than one meaning: write {}",
                 enumeration(names, "or")

@@ -173,7 +173,7 @@ fn is_host_name(text: &str) -> bool {
 fn named(name: &str, version: Version, names: &dyn Names) -> Result<Vec<Prefix>, Refusal> {
     let found = names.host(name).map_err(|why| {
         let name = escape(name.as_bytes());
-        Refusal::Because(format!("\"{name}\" is no address; {why}"))
+        Refusal::Because(format!("\"{name}\" is not an address; {why}"))
     })?;
     let found = found.into_iter().filter(|address| is_of(version, address));
     let prefixes: Vec<Prefix> = found

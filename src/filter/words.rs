@@ -48,7 +48,7 @@ fn states_like(glob: &str) -> Result<StateSet, Refusal> {
         .filter(|state| pattern.matches(state.name().as_bytes()))
         .fold(StateSet::EMPTY, StateSet::with);
     if met == StateSet::EMPTY {
-        return expected("a glob that meets the name of a state");
+        return expected("a glob that matches the name of a state");
     }
     Ok(met)
 }
@@ -114,7 +114,7 @@ pub(super) fn words(field: Field, relation: Relation, word: &Word<'_>) -> Compar
         named.extend(all.clone().filter(|word| pattern.matches(word.as_bytes())));
         if named.is_empty() {
             let words = field.words().join(", ");
-            return expected(format!("a glob that meets one of {words}"));
+            return expected(format!("a glob that matches one of {words}"));
         }
     } else {
         for part in word.text.split(',') {

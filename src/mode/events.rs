@@ -122,8 +122,8 @@ fn is_over(until: Option<Instant>) -> Option<Instant> {
     (is_signalled || until.is_some_and(|until| until <= now)).then_some(now)
 }
 
-const UNTOLD_TIME_WAIT: &str = "this kernel does not let FIN_WAIT_2 -> TIME_WAIT be recorded of a socket that its program \
-                                has closed";
+const UNTOLD_TIME_WAIT: &str = "this kernel cannot record FIN_WAIT_2 -> TIME_WAIT of sockets that their programs \
+                                have closed";
 
 /// Precedes what is missing.
 const INCOMPLETE: &str = "incomplete events: ";
@@ -219,7 +219,7 @@ impl<'w> Watch<'w> {
         self.summary.matched = pairs.unwrap_or(self.summary.matched);
         if self.summary.lost > 0 {
             let lost = self.summary.lost;
-            let text = format!("the kernel gave no record of {lost} steps");
+            let text = format!("the kernel did not report {lost} state changes");
             self.note(Warning::failed(text).varying("no record"), messages);
         }
         let answer = self.answer();

@@ -282,7 +282,7 @@ impl Left {
                 let unlisted = outcome.unlisted;
                 if unlisted != StateSet::EMPTY && table.protocol == Protocol::Tcp {
                     let text = format!(
-                        "{table}: whether ports stay taken: this kernel does not list BOUND"
+                        "{table}: cannot check if ports stay in use: this kernel does not list BOUND"
                     );
                     left.gaps.push(Warning::failed(text));
                 }
@@ -352,7 +352,7 @@ fn tell_spared(query: &Query, messages: &mut Messages<'_>) -> Result<Verdict, Er
         return Ok(Verdict::Done);
     };
     messages.error(&format!(
-        "nothing is ended: the filter matches {}, which it must name by state: add state {}",
+        "nothing is ended: the filter matches {}, which must be selected by state: add state {}",
         enumeration(&spared, "and"),
         state.to_ascii_lowercase()
     ));

@@ -72,7 +72,7 @@ pub(super) fn run(
 
 /// Precedes what is missing.
 pub(super) const INCOMPLETE: &str = "incomplete list: ";
-const NOTHING_LISTED: &str = "the filter wants nothing that the options list";
+const NOTHING_LISTED: &str = "the filter excludes everything that the options list";
 
 pub(super) struct Listing<'l> {
     query: &'l Query,
@@ -312,7 +312,7 @@ impl<'l> Listing<'l> {
         Ok(match (fail_on, not_checked) {
             (Some(severity), _) if count > 0 => {
                 let (grave, severity) = (counted(count, "finding"), severity.name());
-                let text = format!("{grave} of severity {severity} or graver");
+                let text = format!("{grave} of severity {severity} or higher");
                 messages.trouble("", &Warning::failed(text).varying(severity));
                 Verdict::Failed
             }

@@ -140,7 +140,7 @@ fn words(count: u64, pid: u32, protocol: Option<Protocol>, namespace: Option<u64
     let sockets = counted(count, &format!("{kind}socket"));
     let are = if count == 1 { "is" } else { "are" };
     let what = match (protocol, namespace) {
-        (None, _) => "held by io_uring alone: which protocol is unknown".to_owned(),
+        (None, _) => "held only by io_uring: the protocol is unknown".to_owned(),
         (_, Some(other)) => format!("of network namespace {other}"),
         (_, None) => "in no table: never bound, reset, or of another network namespace".to_owned(),
     };

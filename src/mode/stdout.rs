@@ -32,7 +32,7 @@ pub struct Stdout<D = OwnedFd> {
     patience: Duration,
 }
 
-/// Writes messages to the standard error.
+/// Writes messages to standard error.
 pub type Stderr = Stdout<BorrowedFd<'static>>;
 
 impl Stdout {

@@ -104,8 +104,8 @@ row! {
         netns: [u8],
         /// Its holders, by pid; `None` = not looked up, or unknown.
         processes: [Process],
-        /// Where the holders run. Without a known holder, where the socket was made, or where its other
-        /// holders are; `None` = not looked up, or unknown.
+        /// Where the holders run. Without a known holder, where the socket was made, or else where other
+        /// processes of its namespace run; `None` = not looked up, or unknown.
         place: Place,
         /// The processes at the other end; `None` = not looked up.
         peer: Peer,

@@ -61,7 +61,7 @@ impl Warning {
     pub fn strangers(count: u64) -> Self {
         let answers = counted(count, "answer");
         let text = format!(
-            "netlink: dropped {answers} that the kernel did not send: somebody tries to forge the list"
+            "netlink: dropped {answers} that the kernel did not send: another process forges them"
         );
         Self::failed(text).varying("strangers")
     }
@@ -164,7 +164,7 @@ impl Display for Warning {
             }
             Self::Unsearched(count) => write!(
                 f,
-                "cannot search {} for network namespaces that nothing but a descriptor or a socket holds",
+                "cannot search {} for network namespaces held only by a descriptor or a socket",
                 counted(count, "process")
             ),
             Self::Unreached(inodes) => {

@@ -46,7 +46,7 @@ fn half_close_held_up_is_a_warning_and_fails_the_run() {
     );
     assert_eq!(
         run.told(),
-        (1, "lsock: 1 finding of severity warning or graver\n")
+        (1, "lsock: 1 finding of severity warning or higher\n")
     );
     let run = search(&["-stj", "--fail-on", "critical"], &[look(sockets.clone())]);
     assert_eq!(run.told(), (0, ""));

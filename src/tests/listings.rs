@@ -184,7 +184,7 @@ fn filter_for_what_the_source_does_not_tell_cannot_be_answered() {
 #[test]
 fn filter_for_what_is_not_listed_is_warned_of() {
     let run = list(&["-tlnH", "protocol = udp"], look(listeners(1)));
-    let message = "lsock: warning: the filter wants nothing that the options list\n";
+    let message = "lsock: warning: the filter excludes everything that the options list\n";
     assert_eq!((run.told(), run.lines()), ((0, message), 0));
 }
 

@@ -199,7 +199,7 @@ fn finding_that_the_source_does_not_report_enough_for_is_not_none() {
             [leaks, vec![waiting.clone()]].concat(),
             "warning",
             1,
-            "lsock: 1 finding of severity warning or graver\n".to_owned(),
+            "lsock: 1 finding of severity warning or higher\n".to_owned(),
         ),
     ] {
         let run = search(&["-stj", "--fail-on", severity], &sockets);

@@ -74,7 +74,7 @@ fn what_never_comes_is_missed_when_the_time_is_over_and_no_sooner() {
         };
         let message = format!(
             "lsock: {waited}expected at least 1 TCP listener where sport = 80, found none; \
-             nothing has port 80\n"
+             nothing uses port 80\n"
         );
         assert_eq!(run.told(), (1, message.as_str()));
         assert_eq!(took.as_millis(), millis, "{wait_for}");
@@ -88,7 +88,7 @@ fn what_the_source_does_not_list_is_said_to_be_not_looked_at() {
     let peer = "10.0.0.9:4000";
     let left = tcp(State::TimeWait, "127.0.0.1:80", peer);
     for (sockets, seen) in [
-        (vec![], "nothing that is listed has port 80"),
+        (vec![], "no listed socket uses port 80"),
         (vec![left], "port 80 is in TIME_WAIT"),
     ] {
         let words = ["-tln", "--wait", "0", AT_80];
@@ -106,7 +106,7 @@ fn no_time_is_one_look() {
     let clock = FakeClock::new(None);
     let (run, _) = wait_on(&clock, &["-tln", "--wait", "0", AT_80], &[nothing()]);
     let message = "lsock: expected at least 1 TCP listener where sport = 80, found none; \
-                   nothing has port 80\n";
+                   nothing uses port 80\n";
     assert_eq!((run.told(), clock.sleeps.get()), ((1, message), 0));
 }
 
@@ -165,7 +165,7 @@ fn filter_for_what_is_not_listed_is_not_waited_for() {
     let words = ["-tln", "--wait", "30s", "protocol = udp"];
     let (run, took) = wait(&words, &[nothing()]);
     assert_eq!((run.status(), took), (1, Duration::ZERO));
-    let warning = "lsock: warning: the filter wants nothing that the options list\n";
+    let warning = "lsock: warning: the filter excludes everything that the options list\n";
     assert!(run.messages.starts_with(warning), "{run:?}");
 }
 
@@ -228,7 +228,7 @@ fn what_uses_a_port_without_listening_is_the_closest() {
     let words = ["-tln", "--wait", "0", AT_80];
     let peer = "10.0.0.9:4000";
     let bound = tcp(State::Bound, "127.0.0.1:80", "0.0.0.0:0");
-    let idle = "bound by no process on 127.0.0.1 only and not listened at";
+    let idle = "bound by no process on 127.0.0.1 only and has no listener";
     assert_eq!(
         closest(&words, [bound.clone()]),
         format!("port 80 is {idle}")
@@ -276,12 +276,13 @@ fn socket_that_lacks_one_thing_is_the_closest_where_no_port_is_named() {
     full.recv_queue = Some(5);
     let words = |filter| ["-tln", "--wait", "0", filter];
     let nearest = closest(&words("src = 127.0.0.1 and recv_queue > 7"), [full]);
-    let expected = "the closest is tcp LISTEN 127.0.0.1:80 of no process, but not recv_queue > 7";
+    let expected =
+        "the nearest match is tcp LISTEN 127.0.0.1:80 of no process, but not recv_queue > 7";
     assert_eq!(nearest, expected);
     let peer = "10.0.0.9:4000";
     let connected = tcp(State::Established, "127.0.0.1:80", peer);
     let nearest = closest(&words("src = 127.0.0.1"), [connected.clone()]);
-    let expected = "the closest is tcp ESTABLISHED 127.0.0.1:80 to 10.0.0.9:4000 of no process, \
+    let expected = "the nearest match is tcp ESTABLISHED 127.0.0.1:80 to 10.0.0.9:4000 of no process, \
                     but not in such a state";
     assert_eq!(nearest, expected);
     let lacks_two = closest(&words("src = 127.0.0.1 and recv_queue > 7"), [connected]);

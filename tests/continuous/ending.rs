@@ -123,7 +123,7 @@ fn filter_is_needed_and_listeners_are_named_by_state() {
     if lists_bound() {
         terminal.wait_for("results", says("! 1 still_bound; space continues"));
         let after = ended(&terminal, 1);
-        assert!(after.contains("the port stays taken until"), "{after}");
+        assert!(after.contains("the port stays in use until"), "{after}");
     } else {
         terminal.wait_for("results", says("! 1 destroyed; space continues"));
     }

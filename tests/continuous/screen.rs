@@ -393,7 +393,7 @@ fn without_any_keys_it_runs_until_a_signal() {
     terminal.write(&format!("setsid sh -c '{command}' < /dev/null &"));
     terminal.press(&["Enter"]);
     terminal.wait_for("rows", |screen| {
-        rows(screen).len() == 3 && screen.contains("no keys here")
+        rows(screen).len() == 3 && screen.contains("keys cannot be read")
     });
     let pid = std::fs::read_to_string(pid).unwrap();
     send(pid.trim().parse().unwrap(), Signal::SIGTERM);

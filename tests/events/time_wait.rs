@@ -12,8 +12,8 @@ use crate::scene::{V4, tcp};
 use crate::support::{Child, Run, close, list, program, until};
 
 /// What is said where the step is not recorded.
-const UNTOLD: &str = "lsock: warning: this kernel does not let FIN_WAIT_2 -> TIME_WAIT be recorded of a socket \
-                      that its program has closed";
+const UNTOLD: &str = "lsock: warning: this kernel cannot record FIN_WAIT_2 -> TIME_WAIT of sockets \
+                      that their programs have closed";
 
 /// How checks end while a connection is closed, and whether its step to `TIME_WAIT` is told.
 fn checked(checks: &[&[&str]]) -> Option<(bool, Vec<Run>)> {

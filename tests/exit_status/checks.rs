@@ -38,7 +38,7 @@ fn count_that_is_none_is_a_usage_error() {
         "1..99999999999999999999",
         "..=3",
     ];
-    let message = "is no count, like 3, 1.., ..5 or 2..4";
+    let message = "is not a count (expected 3, 1.., ..5 or 2..4)";
     assert_no_value("--expect", &values, message);
 }
 
@@ -63,7 +63,7 @@ fn duration_that_is_none_is_a_usage_error() {
         "18446744073709551615s",
         "999999999d",
     ];
-    let message = "is no duration, like 500ms, 30s or 5m";
+    let message = "is not a duration (expected 500ms, 30s or 5m)";
     assert_no_value("--wait", &values, message);
 }
 
@@ -105,7 +105,7 @@ fn checks_that_do_not_go_together_are_a_usage_error() {
         (
             "summary that nobody sees",
             &["-sq"],
-            "-q leaves out what -s counts",
+            "-q with -s needs --expect or --fail-on",
             "--fail-on",
         ),
         (

@@ -8,7 +8,7 @@ fn what_loads_rows_is_of_rows_for_programs() {
         (
             "order of groups by what they have not",
             &["--by", "process", "--sort", "-inode"],
-            "--sort: \"inode\" is no column of groups",
+            "--sort: \"inode\" is not a column of groups",
             "",
         ),
         (
@@ -74,8 +74,8 @@ fn what_loads_rows_is_of_rows_for_programs() {
         (
             "schema of text",
             &["--schema", "duckdb", "--format", "plain"],
-            "--schema is of rows for programs",
-            "add --format ndjson or csv",
+            "--schema needs",
+            "--format ndjson or csv",
         ),
         (
             "schema of counts",
@@ -86,8 +86,8 @@ fn what_loads_rows_is_of_rows_for_programs() {
         (
             "stamp in text",
             &["--stamp", "--format", "table"],
-            "--stamp adds columns for programs",
-            "add --format ndjson or csv",
+            "--stamp needs",
+            "--format ndjson or csv",
         ),
     ]);
 }
@@ -253,9 +253,14 @@ fn field_without_an_order_is_no_sort_key() {
             "tcp_info",
             &["--sort", "tcp_info"],
             "\"tcp_info\"",
-            "no order",
+            "many values",
         ),
-        ("memory", &["--sort", "-memory"], "\"memory\"", "no order"),
+        (
+            "memory",
+            &["--sort", "-memory"],
+            "\"memory\"",
+            "many values",
+        ),
     ]);
 }
 
@@ -335,7 +340,7 @@ fn filter_file_that_cannot_be_read_is_named() {
 
 #[test]
 fn list_that_leaves_out_all_it_names_is_refused() {
-    let said = "-A leaves out all that it lists";
+    let said = "-A excludes everything that it lists";
     assert_refused(&[
         ("protocol", &["-A", "tcp,!tcp"], "", said),
         ("types", &["-A", "packet,!p_raw,!p_dgr"], "", said),
@@ -373,7 +378,7 @@ fn value_that_is_no_number_is_a_usage_error() {
         (
             "below zero",
             &["--limit", "-1"],
-            "invalid value '-1' for '--limit <N>': it is no number of rows, like 10",
+            "invalid value '-1' for '--limit <N>': it is not a number of rows (expected 10)",
             "",
         ),
         (
@@ -475,19 +480,19 @@ fn options_that_contradict_are_a_usage_error() {
         (
             "processes of a recording",
             &["--replay", "x", "-p"],
-            "a recording does not hold the processes",
+            "a recording has no processes",
             "--replay",
         ),
         (
             "processes of a recording, as a column",
             &["--replay", "x", "--columns", "processes"],
-            "a recording does not hold the processes",
+            "a recording has no processes",
             "--replay",
         ),
         (
             "processes of a recording, as an order",
             &["--replay", "x", "--sort", "process_status"],
-            "a recording does not hold the processes",
+            "a recording has no processes",
             "--replay",
         ),
     ]);
@@ -542,13 +547,13 @@ fn events_refuse_what_is_not_theirs() {
         (
             "connections in CSV",
             &["-E", "--by", "connection", "--format", "csv"],
-            "--by connection has lines of many steps",
+            "--by connection writes lines of many steps",
             "ndjson",
         ),
         (
             "pairs in CSV",
             &["-E", "--by", "pair", "--format", "csv-safe"],
-            "--by pair has exchanges of many steps, which csv cannot hold",
+            "--by pair writes exchanges of many steps, which csv cannot hold",
             "ndjson",
         ),
         (
@@ -560,7 +565,7 @@ fn events_refuse_what_is_not_theirs() {
         (
             "steps to a file",
             &["-E", "--output", "x"],
-            "-E cannot be combined with --output, but for --format html",
+            "-E cannot be combined with --output, except with --format html",
             "",
         ),
         (
@@ -572,8 +577,8 @@ fn events_refuse_what_is_not_theirs() {
         (
             "grouping",
             &["-E", "--by", "host"],
-            "--by: \"host\" groups no events",
-            "by connection or by pair",
+            "--by: \"host\" does not group events",
+            "connection or pair",
         ),
         (
             "grouping of a listing",
@@ -586,14 +591,14 @@ fn events_refuse_what_is_not_theirs() {
 
 #[test]
 fn repeating_refuses_what_is_no_time() {
-    let number = "is no number of seconds, like 0.5, 2 or 1m";
+    let number = "is not an interval (expected 0.5, 2 or 1m)";
     assert_refused(&[
-        ("zero", &["-c", "0"], "-c: \"0\" is no time between two", ""),
-        ("zero, joined", &["-c0"], "-c: \"0\" is no time between", ""),
+        ("zero", &["-c", "0"], "-c: \"0\" is too short", ""),
+        ("zero, joined", &["-c0"], "-c: \"0\" is too short", ""),
         (
             "less than a microsecond",
             &["-tc", "0.0000001"],
-            "-c: \"0.0000001\" is no time between",
+            "-c: \"0.0000001\" is too short",
             "",
         ),
         ("below zero", &["-c", "-1"], "-c: \"-1\"", number),

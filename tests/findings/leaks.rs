@@ -246,7 +246,7 @@ fn sockets_that_only_a_thread_or_a_ring_has_are_counted() {
     let pid = child.pid();
     let run = lsock(["-apj", &format!("pid = {pid}")]);
     let told = format!(
-        "lsock: warning: 2 sockets of process {pid} are held by io_uring alone: which protocol is unknown\n\
+        "lsock: warning: 2 sockets of process {pid} are held only by io_uring: the protocol is unknown\n\
          lsock: warning: 22 TCP sockets of process {pid} are {NOWHERE}\n"
     );
     assert_eq!((run.status, run.stderr.as_str()), (Some(0), told.as_str()));

@@ -120,7 +120,7 @@ fn bound_sockets_are_none_of_netstat() {
     let run = lsock(["-tnH", "--format", "netstat", "state", "bound"]);
     assert_eq!((run.status, run.text()), (Some(0), ""));
     assert!(
-        run.stderr.contains("the filter wants nothing"),
+        run.stderr.contains("the filter excludes everything"),
         "{}",
         run.stderr
     );

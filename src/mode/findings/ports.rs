@@ -76,8 +76,8 @@ impl PortUse {
         }
     }
 
-    /// The destinations and addresses with too many ports taken: first each destination with the most, then
-    /// what `bind` cannot use, if that differs.
+    /// Groups with enough ports taken: destinations by those that `connect` cannot choose, then addresses by
+    /// those that `bind` cannot choose, unless nearly the same.
     pub(super) fn groups(&self) -> Vec<Group<'static>> {
         let none = Used::default();
         let bound = self.used.get(&GroupKey::Nothing).unwrap_or(&none);

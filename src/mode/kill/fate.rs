@@ -58,7 +58,7 @@ impl Fate {
         };
         match self {
             Self::Destroyed | Self::Gone => String::new(),
-            Self::StillBound => format!("the port stays taken until the descriptor{by} is closed"),
+            Self::StillBound => format!("the port stays in use until the descriptor{by} is closed"),
             Self::NotSupported => "the kernel cannot end such a socket".to_owned(),
             Self::NotPermitted => "CAP_NET_ADMIN is needed; run as root".to_owned(),
             Self::Refused(Errno::NOENT) => "the kernel finds another socket at its port".to_owned(),

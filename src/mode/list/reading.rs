@@ -180,7 +180,7 @@ struct Reading<'r, 'l> {
     rules: &'r [Rule],
     /// For each table, the source of the first row that could not be decided.
     undecided: [Option<Kind>; 2],
-    /// Tally, state and undecided rows at the checkpoint.
+    /// The tally, `is_full` and `undecided` at the checkpoint.
     before: (Tally, bool, [Option<Kind>; 2]),
     flow: io::Result<ControlFlow<()>>,
 }

@@ -132,8 +132,8 @@ fn seen_at(port: u16, usage: &PortUsage, query: &Query, unseen: &[String]) -> St
         .collect();
     let seen = match parts.join(" and ") {
         what if !what.is_empty() => format!("port {port} is {what}"),
-        _ if unseen.is_empty() => format!("nothing has port {port}"),
-        _ => format!("nothing that is listed has port {port}"),
+        _ if unseen.is_empty() => format!("nothing uses port {port}"),
+        _ => format!("no listed socket uses port {port}"),
     };
     match unseen {
         [] => seen,
@@ -157,7 +157,7 @@ fn bound(group: &Group, query: &Query) -> String {
     let idle = if group.listens {
         ""
     } else {
-        " and not listened at"
+        " and has no listener"
     };
     format!("bound by {}{only}{idle}", group.holders())
 }
@@ -217,7 +217,8 @@ fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) -> Option<Str
     }
     let nearest = missed.into_iter().min_by_key(|missed| missed.count)?;
     let first = words(&matcher.row_of(&nearest.first));
-    Some(format!("the closest is {first}, but not {}", nearest.what))
+    let what = nearest.what;
+    Some(format!("the nearest match is {first}, but not {what}"))
 }
 
 /// The conditions of a rule, separately.

@@ -368,7 +368,7 @@ pub(super) fn names(found: &[&Found]) -> String {
     names_of(&holders.collect::<Vec<_>>())
 }
 
-/// The names of these holders, without the unreadable and nobody.
+/// The names of these holders, as in [`names`].
 pub(super) fn names_of(holders: &[&Holder]) -> String {
     let name = |holder: &&Holder| match holder {
         Holder::Unreadable(_) => "processes that cannot be read".to_owned(),

@@ -69,16 +69,16 @@ pub(super) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
     let family = Family::begin(
         out,
         "lsock_half_closed_sockets",
-        "TCP sockets of which one direction is shut.",
+        "TCP sockets with one direction shut.",
     );
     family.one(counts.half_closed());
     let family = Family::begin(
         out,
         "lsock_orphan_sockets",
-        "TCP sockets that their programs have closed.",
+        "TCP sockets closed by their programs, but not by the kernel.",
     );
     family.one(counts.orphans());
-    let help = "Until the last TCP socket in TIME_WAIT ends.";
+    let help = "Time until the last TCP socket in TIME_WAIT ends.";
     let family = Family::begin(out, "lsock_time_wait_longest_seconds", help);
     let none = counts.time_wait().filter(|count| *count == 0).map(|_| 0);
     family.one(
@@ -90,17 +90,17 @@ pub(super) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
     let family = Family::begin(
         out,
         "lsock_listeners",
-        "Sockets in LISTEN, also those that have no queue below.",
+        "Sockets in LISTEN, including those without a queue below.",
     );
     family.one(Some(counts.listeners.count));
     listeners(out, totals);
     findings(out, totals);
     let counted = totals.findings.as_ref().map(|all| &*all.counters);
     counters(out, counted.unwrap_or_default(), labels_of);
-    let help = "1 if all that was asked for was read, 0 if something is known to be missing.";
+    let help = "1 if everything requested was read, 0 if something is known to be missing.";
     let family = Family::begin(out, "lsock_complete", help);
     family.one(Some(u8::from(summary.is_complete())));
-    let family = Family::begin(out, "lsock_scan_duration_seconds", "How long this took.");
+    let family = Family::begin(out, "lsock_scan_duration_seconds", "Duration of this scan.");
     let took = u64::try_from(totals.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     family.one(Some(format!(
         "{}.{:06}",
@@ -234,7 +234,7 @@ fn listeners(out: &mut Vec<u8>, totals: &Totals) {
     };
     let help = "Connections waiting for accept, for the listeners with the fullest queues (at most 20, or --limit).";
     family("lsock_listen_queue_length", help, 0);
-    let help = "How many may wait there.";
+    let help = "Maximum number of connections waiting for accept.";
     family("lsock_listen_queue_limit", help, 1);
 }
 
@@ -257,7 +257,7 @@ fn findings(out: &mut Vec<u8>, totals: &Totals) {
     let mut family = Family::begin(
         out,
         "lsock_finding",
-        "How many findings there are, see lsock -s.",
+        "Findings by kind and severity, see lsock -s.",
     );
     for ((kind, severity), count) in counts {
         family.sample(&[("kind", kind), ("severity", severity.name())], &count);

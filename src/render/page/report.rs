@@ -68,7 +68,7 @@ fn completeness(page: &mut String, summary: &Summary) {
 fn problems(page: &mut String, totals: &Totals, summary: &Summary) {
     page.push_str("<h2>Findings</h2>\n");
     let Some(all) = &totals.findings else {
-        let words = "These are not the sockets of a running machine: they were not checked.";
+        let words = "These sockets are not from a running machine; they were not checked.";
         return article(page, "info", "", words, "");
     };
     for (each, more) in findings::by_kind(&all.found) {

@@ -141,7 +141,7 @@ fn of_listeners(counts: &Counts) -> String {
 /// `1 critical, 2 warning: api[812] holds …`
 fn of_findings(all: Option<&Findings>) -> String {
     let Some(all) = all else {
-        return "not looked for".to_owned();
+        return "not checked".to_owned();
     };
     let Some(first) = all.found.first() else {
         let none = format!("none in {}", counted(all.checked.len(), "check"));

@@ -12,7 +12,7 @@ const ENDING_KEYS: &str = "q quit  ? help  space pause  s sort  / filter  K end 
 const COUNTS_KEYS: &str = "q quit  ? help  space pause  / filter  arrows scroll";
 const GROUPS_KEYS: &str = "q back  ? help  space pause  g next group";
 const ASIDE_KEYS: &str = "q back  space pause  arrows and pages scroll";
-const NO_KEYS: &str = "no keys here: a signal ends it";
+const NO_KEYS: &str = "keys cannot be read; a signal ends the view";
 
 /// Its lines for this width and height, and the position of the cursor.
 pub(super) fn lines(page: &Page, width: usize, height: usize) -> (Vec<String>, Option<Cursor>) {
