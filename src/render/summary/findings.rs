@@ -123,7 +123,7 @@ pub(in crate::render) fn told(finding: &Finding) -> (String, String) {
     (in_netns(finding, &finding.text), command)
 }
 
-/// Words about a finding, with its namespace.
+/// A text about a finding, with its namespace.
 fn in_netns(finding: &Finding, words: &str) -> String {
     let netns = finding.netns.as_ref();
     let netns = netns.map(|netns| format!("{}: ", escape(netns)));

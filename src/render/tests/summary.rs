@@ -296,7 +296,7 @@ fn diagram_fits_80_columns() {
     }
 }
 
-/// So many findings on a screen of 80 columns.
+/// The output for this many findings on a screen of 80 columns.
 fn on_screen(found_here: &[Finding], height: Option<u16>, counted: Counted) -> String {
     let layout = Layout {
         width: Some(80),

@@ -12,7 +12,7 @@ use super::super::{Field, paint, push_explanation};
 use super::Page;
 
 const KEYS: &str = include_str!("keys.txt");
-/// Those of counts.
+/// The keys for counts.
 const COUNT_KEYS: &str = include_str!("count_keys.txt");
 
 /// The column of the values, after the names of fields.
