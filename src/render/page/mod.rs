@@ -18,7 +18,7 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// Allows only the style sheet and script with these hashes, whatever a name contains.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
-     style-src 'sha256-Rn5m+SiR01jyqX6rQq1rNw4elt8zoq3dpm7nDjgoa0w='; script-src 'sha256-Vxhr5TsMZMsQxUvHfJ3+UigcdwvDERglV9cH4o3l+Fc='";
+     style-src 'sha256-oiMHd8nFOnFq4lFmyyiViBsSfiPvD5NMa1Yzxi8WkTw='; script-src 'sha256-Vxhr5TsMZMsQxUvHfJ3+UigcdwvDERglV9cH4o3l+Fc='";
 
 /// The most lines in a list of warnings or sources: there may be a thousand namespaces.
 const LINES: usize = 100;

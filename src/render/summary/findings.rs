@@ -145,9 +145,9 @@ fn write_words(out: &mut Vec<u8>, finding: &Finding, words: &str, color: Color, 
     let _ = writeln!(out, "{text}");
 }
 
-pub(super) const fn style_of(severity: Severity) -> Style {
+pub(in crate::render) const fn style_of(severity: Severity) -> Style {
     match severity {
-        Severity::Info => Style::new().bold(),
+        Severity::Info => AnsiColor::Blue.on_default().bold(),
         Severity::Warning => AnsiColor::Yellow.on_default().bold(),
         Severity::Critical => AnsiColor::Red.on_default().bold(),
     }

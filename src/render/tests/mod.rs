@@ -8,6 +8,7 @@
 )]
 
 mod cells;
+mod colors;
 mod csv;
 mod events;
 mod failing;
