@@ -1,6 +1,6 @@
 //! Sockets that are easily shown wrong.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 
 use serde_json::Value;
@@ -236,6 +236,29 @@ fn netlink_socket_in_groups_is_listed_once() {
         let found = rows.iter().filter(|row| is_of(row, expected));
         assert_eq!(found.count(), 1, "{}", expected.what);
     }
+}
+
+#[test]
+fn netlink_sockets_of_the_kernel_have_no_process() {
+    let Some(_namespace) = fresh() else { return };
+    // In a group, but without a port ID, as those of the kernel.
+    let (_own, inode) = link::netlink_without_port().unwrap();
+    for words in [&["--netlink"][..], &["--netlink", "--source", "procfs"]] {
+        let rows = lsock([&["-apj"], words].concat()).sockets();
+        let of_kernel = rows
+            .iter()
+            .filter(|row| row["local_port"] == 0 && row["inode"] != inode);
+        let statuses: BTreeSet<_> = of_kernel
+            .map(|row| row["process_status"].to_string())
+            .collect();
+        assert_eq!(
+            statuses,
+            BTreeSet::from(["\"none\"".to_owned()]),
+            "{words:?}"
+        );
+    }
+    let rows = list(&["-ap", "--netlink", &format!("pid = {}", std::process::id())]);
+    assert!(rows.iter().any(|row| row["inode"] == inode), "{rows:?}");
 }
 
 #[test]

@@ -156,6 +156,7 @@ impl Owners {
         self.found.clear();
         self.in_doubt = socket.lacks_inode();
         match socket.inode {
+            _ if socket.is_kernel => ProcessStatus::None,
             Some(inode) => self.look_up(inode, socket.uid, names),
             None if self.in_doubt => ProcessStatus::Unreadable,
             None => ProcessStatus::None,

@@ -146,6 +146,8 @@ pub struct Socket {
     pub cgroup_id: Option<u64>,
     /// Inode number of the peer socket (unix).
     pub peer_inode: Option<u64>,
+    /// True if the kernel itself uses it (netlink): no descriptor of it exists.
+    pub is_kernel: bool,
     /// Further columns of `/proc/net`, for TCP and unix sockets read there.
     pub proc_net: Option<ProcNetExtras>,
     /// What `-e`, `-i` and `-m` ask for.
@@ -200,6 +202,7 @@ impl Socket {
         self.mark = None;
         self.cgroup_id = None;
         self.peer_inode = None;
+        self.is_kernel = false;
         self.proc_net = None;
         if let Some(details) = &mut self.details {
             details.clear();
@@ -253,7 +256,7 @@ impl Socket {
 
     /// True if a descriptor of it can exist.
     pub fn may_be_held(&self) -> bool {
-        self.inode.is_some() || self.lacks_inode()
+        !self.is_kernel && (self.inode.is_some() || self.lacks_inode())
     }
 
     /// Its table.

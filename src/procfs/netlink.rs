@@ -10,8 +10,9 @@ pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), Malformed> 
     let mut columns = Columns::new(line);
     columns.next("sk")?.pointer()?;
     let family = columns.next("Eth")?.decimal()?;
-    // A 32-bit number; 0 is the kernel's own end.
+    // A 32-bit number. All sockets in this table have one; 0 is the kernel's.
     let port = columns.next("Pid")?.counter()?;
+    socket.is_kernel = port == 0;
     socket.local.port = Some(port);
     columns.next("Groups")?.hex::<u32>(8..=8)?;
     socket.recv_queue = Some(columns.next("Rmem")?.counter()?);

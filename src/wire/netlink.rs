@@ -8,6 +8,7 @@ use crate::error::Malformed;
 use crate::model::{Socket, State, netlink_family_name};
 
 const NETLINK_DIAG_MEMINFO: u16 = 0;
+const NETLINK_DIAG_GROUPS: u16 = 1;
 /// The key of `ndiag_dst_group`, a field of the header: above the types of attributes.
 const PEER_GROUP: u32 = 0x100;
 
@@ -40,8 +41,13 @@ pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), Malforme
         let group = header.peer_group.get().to_ne_bytes();
         socket.keep(PEER_GROUP, &group);
     }
+    // A program's socket without a port ID is only listed because it is in a group.
+    socket.is_kernel = header.port.get() == 0;
     walk(attributes, |kind, value| match kind {
         NETLINK_DIAG_MEMINFO => queues_and_memory(socket, value),
-        other => socket.keep(other.into(), value),
+        other => {
+            socket.is_kernel &= other != NETLINK_DIAG_GROUPS || value.iter().all(|byte| *byte == 0);
+            socket.keep(other.into(), value);
+        }
     })
 }

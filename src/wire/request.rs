@@ -144,7 +144,7 @@ pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
             numbers(&[params.states.kernel_mask(), 0, show])
         }
         Family::Packet => numbers(&[0, PACKET_SHOW | more(PACKET_SHOW_MORE)]),
-        Family::Netlink => numbers(&[0, NDIAG_SHOW | more(NDIAG_SHOW_GROUPS)]),
+        Family::Netlink => numbers(&[0, NDIAG_SHOW | NDIAG_SHOW_GROUPS]),
         Family::Vsock => numbers(&[params.states.kernel_mask(), 0, 0]),
         // For a socket in an excluded state the kernel sends an empty reply (`tipc_sk_fill_sock_diag`).
         Family::Tipc => numbers(&[StateSet::ALL.kernel_mask()]),

@@ -4,13 +4,14 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::ifaddrs::getifaddrs;
-use nix::sys::socket::SockaddrLike;
+use nix::sys::socket::{SockaddrLike, setsockopt};
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, Protocol, SocketFlags, SocketType, eth};
 
 use super::At;
 use super::expected::{Expected, inode};
 use super::held::Held;
+use super::option::NetlinkMembership;
 
 /// `ETH_P_ALL` and `ETH_P_ARP` (`include/uapi/linux/if_ether.h`).
 const ALL: u16 = 0x0003;
@@ -54,6 +55,14 @@ pub fn netlink() -> io::Result<Held> {
         1,
     )?;
     Ok(held)
+}
+
+/// A socket that is in a group of `NETLINK_ROUTE` and has no port ID, and its inode number.
+pub fn netlink_without_port() -> io::Result<(OwnedFd, u64)> {
+    let socket = open(AddressFamily::NETLINK, SocketType::RAW, None)?;
+    setsockopt(&socket, NetlinkMembership, &1).at("setsockopt")?;
+    let inode = inode(&socket)?;
+    Ok((socket, inode))
 }
 
 fn open(

@@ -19,3 +19,12 @@ sockopt_impl!(
     libc::SO_ATTACH_FILTER,
     libc::sock_fprog
 );
+
+sockopt_impl!(
+    /// Joins a group of a netlink protocol.
+    NetlinkMembership,
+    SetOnly,
+    libc::SOL_NETLINK,
+    libc::NETLINK_ADD_MEMBERSHIP,
+    i32
+);
