@@ -60,15 +60,7 @@ impl Details {
 
     /// Writes the details of a row, if any.
     pub(super) fn write(&self, out: &mut Vec<u8>, row: &Row<'_>) {
-        let is_listener = row.socket.state == State::Listen;
-        let fields = self.0.iter().copied().filter(|field| match field {
-            // A listener's row already shows its queue and the limit.
-            Field::InfoPart(part) if is_listener && part.structure == Structure::TcpInfo => {
-                !matches!(part.name, "unacked" | "sacked")
-            }
-            _ => true,
-        });
-        words(out, b' ', fields, row);
+        words(out, b' ', self.0.iter().copied(), row);
     }
 }
 
@@ -93,6 +85,12 @@ fn words(out: &mut Vec<u8>, separator: u8, fields: impl Iterator<Item = Field>, 
     let (start, socket) = (out.len(), row.socket);
     let memory = socket.memory();
     let is_news = |field: Field, number: u64| match field {
+        // Of a listener these are the queue and its limit, which its row shows.
+        Field::InfoPart(part)
+            if socket.state == State::Listen && part.structure == Structure::TcpInfo =>
+        {
+            number != part.usual && !matches!(part.name, "state" | "unacked" | "sacked")
+        }
         Field::InfoPart(part) => number != part.usual && part.name != "state",
         _ => true,
     };

@@ -104,6 +104,30 @@ fn keys_fit_the_smallest_usual_screen() {
 }
 
 #[test]
+fn details_of_a_listener_leave_out_its_backlog_among_segments() {
+    for (state, is_shown) in [(State::Listen, false), (State::Established, true)] {
+        let mut socket = inet(Protocol::Tcp, ("127.0.0.1", 80), ("0.0.0.0", None));
+        socket.state = state;
+        let mut info = vec![0; 232];
+        // `tcpi_unacked` and `tcpi_sacked`; `tcpi_rcv_mss` before them.
+        (info[20], info[24], info[28]) = (9, 5, 128);
+        socket
+            .details_mut()
+            .set_info(crate::model::Structure::TcpInfo, &info);
+        let aside = Some(Aside::Socket {
+            row: Arc::new(OwnedRow::keep(&Row::bare(&socket))),
+            is_gone: false,
+            other: None,
+            columns: Format::Json.columns(Extras::default()),
+        });
+        let page = Page { aside, ..page(&[]) };
+        let text = shown(table(&[]), &page, 100, 200).text();
+        assert!(text.contains("rcv_mss:9"), "{text}");
+        assert_eq!(text.contains("unacked:5 sacked:128"), is_shown, "{text}");
+    }
+}
+
+#[test]
 fn all_about_a_socket_has_its_fields_its_other_end_and_its_state() {
     let row = |ends: [(&str, u32); 2], state| {
         let mut socket = inet(Protocol::Tcp, ends[0], (ends[1].0, Some(ends[1].1)));
