@@ -190,16 +190,23 @@ fn class(column: Field, socket: Option<&Socket>) -> &'static str {
 
 /// The counts of every protocol and state.
 fn states(page: &mut String, totals: &Totals) {
-    let titles = ["PROTO", "STATE", "TOTAL", "INET", "INET6"];
-    let lines = Protocol::ALL
-        .into_iter()
-        .flat_map(|protocol| text::of_protocol("", &totals.counts, protocol, false));
-    // Without the namespace.
-    let lines = lines.map(|line| line.into_iter().skip(1).collect::<Vec<_>>());
+    let titles = ["NETNS", "PROTO", "STATE", "TOTAL", "INET", "INET6"];
+    let (shown, others) = totals.parts.split_at(totals.parts.len().min(LINES));
+    let parts = shown.iter().map(|(netns, counts)| (escape(netns), counts));
+    let all = once((text::ALL.into(), &totals.counts)).chain(parts);
+    let lines = all.flat_map(|(netns, counts)| {
+        let protocols = Protocol::ALL.into_iter();
+        protocols.flat_map(move |protocol| text::of_protocol(&netns, counts, protocol, false))
+    });
     let lines = once(titles.map(str::to_owned).to_vec()).chain(lines);
-    let numbers = ["", "", "number", "number", "number"];
-    let lines = lines.map(|line| numbers.into_iter().zip(line).collect());
+    // Without the name, if there is one namespace.
+    let hidden = usize::from(totals.parts.is_empty());
+    let classes = ["", "", "", "number", "number", "number"];
+    let lines = lines.map(|line| classes.into_iter().zip(line).skip(hidden).collect());
     table(page, "", lines);
+    if !others.is_empty() {
+        let _ = writeln!(page, "<p>and {} more network namespaces</p>", others.len());
+    }
 }
 
 /// The sources of the sockets.

@@ -13,7 +13,7 @@ use super::Totals;
 use super::{findings, since};
 
 /// Stands for every namespace, as in `-N all`.
-const ALL: &str = "all";
+pub(in crate::render) const ALL: &str = "all";
 
 /// Listeners shown on any screen, if nothing else is shortened.
 const LEAST: usize = 3;

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::names::{name, row, written};
 use super::{Page, envelope, feed, layout, scene};
 use crate::model::{
-    Family, Finding, Findings, Origin, OwnedRow, Protocol, Row, Severity, Source, State, StateSet,
-    Summary, Table, Warning,
+    Family, Finding, Findings, Network, Origin, OwnedRow, Protocol, Row, Severity, Source, State,
+    StateSet, Summary, Table, Warning,
 };
 use crate::render::{Extras, Format, Grouping, Layout, Sink as _, Summing};
 
@@ -136,6 +136,56 @@ fn tags(page: &str) -> Vec<String> {
         .collect();
     tags.sort_unstable();
     tags
+}
+
+#[test]
+fn counts_are_those_of_each_network_namespace_if_there_are_several() {
+    let origin = |inode, name: &[u8]| Origin {
+        table: Table {
+            protocol: Protocol::Tcp,
+            family: Family::Inet,
+        },
+        source: Some(Source::Netlink),
+        reason: None,
+        is_scope_unknown: false,
+        unlisted: StateSet::EMPTY,
+        netns: Some(Network {
+            name: name.into(),
+            inode,
+        }),
+    };
+    let line = |netns: &str, count| {
+        format!("<tr>{netns}<td>tcp</td><td>ESTABLISHED</td><td class=\"number\">{count}</td>")
+    };
+    let mut rows = Vec::new();
+    for (inode, name, count) in [(1, &b"a<b>"[..], 2), (2, b"c", 3)] {
+        for row in connections(State::Established, count) {
+            let mut socket = row.socket().clone();
+            socket.netns = Some(inode);
+            let mut row = Row::bare(&socket);
+            row.netns = Some(name);
+            rows.push(OwnedRow::keep(&row));
+        }
+    }
+    let several = Summary {
+        sources: vec![origin(1, b"a<b>"), origin(2, b"c")],
+        ..Summary::default()
+    };
+    let text = page(None, &rows, &several, |_| {});
+    assert!(text.contains("<tr><th>NETNS</th><th>PROTO</th>"), "{text}");
+    for (netns, count) in [("all", 5), ("a&lt;b&gt;", 2), ("c", 3)] {
+        assert!(
+            text.contains(&line(&format!("<td>{netns}</td>"), count)),
+            "{text}"
+        );
+    }
+    let one = page(
+        None,
+        &connections(State::Established, 2),
+        &Summary::default(),
+        |_| {},
+    );
+    assert!(one.contains(&line("", 2)), "{one}");
 }
 
 proptest! {
