@@ -20,11 +20,16 @@ const STEP: usize = 34;
 /// The center between them, and the right edge.
 const MIDDLE: usize = 380;
 const WIDTH: usize = 860;
+/// The number of connections in a page, without `--limit`.
+const MOST: usize = 500;
 
 /// Writes a page of connections.
 pub(in crate::render) struct Ladders<'w> {
     out: Out<'w>,
     cells: Cells,
+    /// The number of connections that may still be drawn.
+    room: usize,
+    left_out: usize,
 }
 
 impl<'w> Ladders<'w> {
@@ -43,6 +48,8 @@ impl<'w> Ladders<'w> {
         };
         Self {
             out,
+            room: layout.most_pairs.unwrap_or(MOST),
+            left_out: 0,
             cells: Cells::new(Format::Table, layout),
         }
     }
@@ -50,6 +57,11 @@ impl<'w> Ladders<'w> {
 
 impl EventWriter for Ladders<'_> {
     fn pair(&mut self, pair: &Pair) -> io::Result<()> {
+        let Some(room) = self.room.checked_sub(1) else {
+            self.left_out += 1;
+            return Ok(());
+        };
+        self.room = room;
         let steps = pair.ends.iter().flatten().flat_map(|end| &end.steps);
         let first = steps.map(|step| step.time).min().map(rfc_3339);
         let mut page = format!(
@@ -92,7 +104,15 @@ impl EventWriter for Ladders<'_> {
     fn finish(&mut self, summary: &EventSummary) -> io::Result<()> {
         let warnings = summary.diagnostics.warnings.iter();
         let missing = warnings.map(ToString::to_string).collect();
-        let mut page = "<h2>Completeness</h2>\n".to_owned();
+        let mut page = String::new();
+        if self.left_out > 0 {
+            let all = MOST.saturating_add(self.left_out);
+            let _ = writeln!(
+                page,
+                "<p class=\"limit\">The first {MOST} of {all} connections are drawn, unless --limit says otherwise.</p>"
+            );
+        }
+        page.push_str("<h2>Completeness</h2>\n");
         let is_complete = summary.diagnostics.is_complete() && !summary.sampled;
         complete(&mut page, "steps", is_complete, missing);
         page.push_str(&end());

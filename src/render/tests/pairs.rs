@@ -294,6 +294,25 @@ fn every_arrow_is_in_the_page_too() {
 }
 
 #[test]
+fn a_page_has_a_limited_number_of_connections_and_says_so() {
+    let (_, is_opened, lines) = LIVES[10];
+    let mut told = Vec::new();
+    for _ in 0..503 {
+        told.extend(life(is_opened, lines));
+    }
+    for (most_pairs, drawn) in [(None, 500), (Some(2), 2), (Some(502), 502)] {
+        let layout = EventLayout {
+            most_pairs,
+            ..layout()
+        };
+        let (page, _) = written(Format::Html, layout, &told, |_| true);
+        assert_eq!(page.matches("<figure>").count(), drawn);
+        let note = "<p class=\"limit\">The first 500 of 503 connections are drawn, unless --limit says otherwise.</p>";
+        assert_eq!(page.contains(note), most_pairs.is_none());
+    }
+}
+
+#[test]
 fn owners_and_resets_have_their_colours() {
     let colour = EventLayout {
         color: Color::Always,
