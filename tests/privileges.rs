@@ -136,3 +136,65 @@ fn each_capability_gives_what_the_manual_says() {
     let all: BTreeSet<&str> = all.filter(seen).copied().collect();
     assert_eq!(given(|| with(&[], &copy)), all);
 }
+
+#[test]
+fn the_rule_of_sudoers_in_the_manual_allows_its_command_line_alone() {
+    let name = "privileges::the_rule_of_sudoers_in_the_manual_allows_its_command_line_alone";
+    if let Some(why) = no_nobody() {
+        return skip(why);
+    }
+    if !has("sudo") || !has("visudo") || !is_alone(name, &["--mount", "--net"]) {
+        return;
+    }
+    own_mounts();
+    let page = fs::read_to_string("man/lsock-source.7").unwrap();
+    let rule = page.lines().find(|line| line.starts_with("%adm ")).unwrap();
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("sudoers");
+    fs::write(&file, format!("{rule}\n")).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o440)).unwrap();
+    let checked = run(Command::new("visudo").arg("-cf").arg(&file));
+    assert_eq!(checked.status, Some(0), "{checked:?}");
+    // This mount namespace alone has the rule, and the program where it says.
+    let (path, options) = rule
+        .split_once("NOPASSWD: ")
+        .unwrap()
+        .1
+        .split_once(' ')
+        .unwrap();
+    let place = Path::new(path).parent().unwrap();
+    let mount = |words: &[&Path]| {
+        let mounted = run(Command::new("mount").args(words));
+        assert_eq!(mounted.status, Some(0), "{mounted:?}");
+    };
+    mount(&[Path::new("--bind"), &file, Path::new("/etc/sudoers")]);
+    mount(&[Path::new("-ttmpfs"), Path::new("tmpfs"), place]);
+    fs::copy(LSOCK, path).unwrap();
+    // adm has the number 4 on Debian and its like.
+    let member = |group: &str, words: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args([
+            "--reuid=65534",
+            "--regid=65534",
+            &format!("--groups={group}"),
+        ]);
+        command
+            .args(["sudo", "-n", path])
+            .args(words)
+            .current_dir("/");
+        run(&mut command)
+    };
+    let allowed = member("4", &[options]);
+    assert_eq!(allowed.status, Some(0), "{allowed:?}");
+    assert!(allowed.text().starts_with("PROTO "), "{allowed:?}");
+    for (group, words) in [
+        ("65534", &[options][..]),
+        ("4", &[]),
+        ("4", &["-tulp"]),
+        ("4", &[options, "--output", "/dev/null"]),
+    ] {
+        let refused = member(group, words);
+        assert_eq!(refused.status, Some(1), "{refused:?}");
+        assert!(refused.stderr.starts_with("sudo: "), "{refused:?}");
+    }
+}
