@@ -396,6 +396,23 @@ fn options_about_rows_are_usage_errors() {
 }
 
 #[test]
+fn formats_without_a_header_and_colors_ignore_their_options() {
+    let Some(_namespace) = fresh() else { return };
+    let _held = tcp::listener(V4, 5).unwrap();
+    // But for the time.
+    let of = |words: &[&str]| {
+        let text = lsock(words).done().text().to_owned();
+        let digit = |c: &char| !c.is_ascii_digit();
+        text.chars().filter(digit).collect::<String>()
+    };
+    for format in ["json", "ndjson", "svg", "html", "openmetrics", "prometheus"] {
+        let words = ["-st", "--format", format];
+        let more = [&words[..], &["-H", "--color", "always"]].concat();
+        assert_eq!(of(&more), of(&words), "{format}");
+    }
+}
+
+#[test]
 fn no_header_leaves_only_the_titles_out() {
     let Some(_namespace) = fresh() else { return };
     let _held = tcp::listener(V4, 5).unwrap();
