@@ -14,18 +14,22 @@ pub(super) const COUNTED: [(State, Family); 4] = [
     (State::TimeWait, Family::Inet),
     (State::TimeWait, Family::Inet6),
 ];
+/// Offset of the same counters for the current element: the kernel repeats one whose records did not fit.
+pub(super) const OF_ELEMENT: i16 = 8 * 4;
 /// Offset of the tick at which the last one in `TIME_WAIT` ends.
-pub(super) const LAST_END: i16 = 8 * 4;
+pub(super) const LAST_END: i16 = 8 * 8;
 /// Offset of the current tick.
-pub(super) const NOW: i16 = 8 * 5;
+pub(super) const NOW: i16 = 8 * 9;
 /// Offset of a byte for each port.
-pub(super) const PORTS: i16 = 8 * 6;
+pub(super) const PORTS: i16 = 8 * 10;
 /// The byte of a port that a counted socket has.
 pub(super) const IN_USE: u8 = 1;
 /// The byte of a port whose sockets are not counted.
 pub(super) const WATCHED: u8 = 2;
 
-const NUMBERS: usize = 6 + (1 << 16) / 8;
+const NUMBERS: usize = FIRST_PORT + (1 << 16) / 8;
+/// The number with the byte of port 0.
+const FIRST_PORT: usize = 10;
 
 /// The counters' memory.
 #[derive(Debug)]
@@ -93,7 +97,7 @@ impl Counts {
 /// The number that holds the byte of a port, and the index of the byte in it.
 fn place(port: u16) -> (usize, usize) {
     let byte = usize::from(port);
-    (6 + byte / 8, byte % 8)
+    (FIRST_PORT + byte / 8, byte % 8)
 }
 
 #[cfg(test)]

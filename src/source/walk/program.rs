@@ -170,14 +170,14 @@ impl<'p> Writer<'p> {
     }
 
     fn walk(&mut self) -> Result<(), Malformed> {
-        let [next_bucket, next_node, chain_end, emptied, done] =
-            [(); 5].map(|()| self.code.label());
+        let [next_bucket, next_node, chain_end, strayed, over, done] =
+            [(); 6].map(|()| self.code.label());
         self.begin(["ehash", "ehash_mask"], 0, done)?;
         self.touch()?;
         self.code.place(next_bucket);
-        self.code.jump(Condition::TooLong, emptied);
+        self.code.jump(Condition::TooLong, strayed);
         self.code.load(Eight, R::R1, R::STACK, BUCKETS);
-        self.code.jump(Condition::Same(BUCKET, R::R1), done);
+        self.code.jump(Condition::Same(BUCKET, R::R1), over);
         self.first_node(BUCKET, NODE, next_bucket)?;
         self.code.place(next_node);
         self.code.jump(Condition::TooLong, chain_end);
@@ -196,15 +196,22 @@ impl<'p> Writer<'p> {
         }
         self.write_socket()?;
         self.emit()?;
+        // No room: the kernel calls again for this element.
+        self.code.jump(Condition::IsNot(R::R0, 0), done);
         self.code.jump(Condition::Always, next_node);
         self.code.place(chain_end);
         // After the last node comes the number of the bucket.
         self.code.shift_down(NODE, 1);
         self.code.add_number(NODE, 1);
         self.code.jump(Condition::Same(NODE, BUCKET), next_bucket);
-        self.code.place(emptied);
+        self.code.place(strayed);
         self.set(One, offset_of!(Head, family), i32::from(STRAYED));
         self.emit()?;
+        self.code.jump(Condition::Always, done);
+        self.code.place(over);
+        if let Some(counts) = self.plan.counts {
+            self.end_element(counts);
+        }
         self.code.place(done);
         self.code.set(R::R0, 0);
         self.code.exit();
@@ -272,6 +279,9 @@ impl<'p> Writer<'p> {
         self.code.add_number(R::R1, buckets.into());
         self.number_at(R::R2)?;
         self.code.store(Eight, R::STACK, BASE, R::R2);
+        if let Some(counts) = self.plan.counts {
+            self.begin_element(counts);
+        }
         if self.plan.extent == Extent::Detailed {
             self.code.call(JIFFIES64);
             self.code.store(Eight, R::STACK, NOW, R::R0);

@@ -1,6 +1,6 @@
 //! Counts sockets in the program.
 
-use super::super::counts::{IN_USE, LAST_END, NOW, PORTS, WATCHED};
+use super::super::counts::{COUNTED, IN_USE, LAST_END, NOW, OF_ELEMENT, PORTS, WATCHED};
 use super::steps::{BYTE, LONG, SHORT, WORD};
 use super::{AF_INET6, REST, SOCKET, TIME_WAIT, Writer};
 use crate::bpf::Size::{Eight, One, Two};
@@ -17,6 +17,26 @@ impl Writer<'_> {
     pub(super) fn note_now(&mut self, counts: i32) {
         self.code.set_map_value(R::R3, counts);
         self.code.store(Eight, R::R3, NOW, R::R0);
+    }
+
+    /// Resets the counters of an element.
+    pub(super) fn begin_element(&mut self, counts: i32) {
+        self.code.set_map_value(R::R3, counts);
+        self.code.set(R::R1, 0);
+        for counter in (0..).step_by(8).take(COUNTED.len()) {
+            self.code.store(Eight, R::R3, OF_ELEMENT + counter, R::R1);
+        }
+    }
+
+    /// Adds the counters of an element whose records have fit.
+    pub(super) fn end_element(&mut self, counts: i32) {
+        self.code.set_map_value(R::R3, counts);
+        for counter in (0..).step_by(8).take(COUNTED.len()) {
+            self.code.load(Eight, R::R1, R::R3, counter);
+            self.code.load(Eight, R::R2, R::R3, OF_ELEMENT + counter);
+            self.code.add_register(R::R1, R::R2);
+            self.code.store(Eight, R::R3, counter, R::R1);
+        }
     }
 
     /// Counts the socket and jumps to the next node, unless more than its state matters: it is half closed, connected
@@ -74,9 +94,9 @@ impl Writer<'_> {
         self.code.add_number(R::R4, 8);
         self.code.place(ipv4);
         self.code.add_register(R::R3, R::R4);
-        self.code.load(Eight, R::R1, R::R3, 0);
+        self.code.load(Eight, R::R1, R::R3, OF_ELEMENT);
         self.code.add_number(R::R1, 1);
-        self.code.store(Eight, R::R3, 0, R::R1);
+        self.code.store(Eight, R::R3, OF_ELEMENT, R::R1);
         self.code.jump(Condition::Always, next_node);
         self.code.place(special);
         Ok(())
