@@ -420,25 +420,25 @@ fn who_stays_is_listed_once_while_others_come_and_go() {
     thread::scope(|scope| {
         let _stop = Stop(&stop);
         scope.spawn(|| come_and_go(&stop, &namespace, &[V4, V6]));
-        for _ in 0..20 {
-            let words = [
-                "-ta",
-                "--source",
-                "bpf",
-                "--format",
-                "ndjson",
-                "--columns",
-                "inode",
-            ];
-            let run = lsock(words).done();
+        let ways = [
+            &["-a", "--columns", "inode"][..],
+            &["--columns", "inode", "state established and sport > 1023"],
+            &["-p", "--columns", "inode,pid"],
+        ];
+        for words in ways.into_iter().cycle().take(21) {
+            let words = [&["-t", "--source", "bpf", "--format", "ndjson"], words].concat();
+            let run = lsock(&words).done();
             let mut times = HashMap::<u64, u32>::new();
             for row in run.values() {
                 if let Some(inode) = row["inode"].as_u64() {
-                    *times.entry(inode).or_default() += 1;
+                    let mut owners = row["processes"].as_array().into_iter().flatten();
+                    let is_ours = owners.any(|owner| owner["pid"] == std::process::id());
+                    let is_right = is_ours || !words.contains(&"-p");
+                    *times.entry(inode).or_default() += u32::from(is_right);
                 }
             }
             for inode in &crowd.inodes {
-                assert_eq!(times.get(inode), Some(&1));
+                assert_eq!(times.get(inode), Some(&1), "{words:?}");
             }
         }
     });
