@@ -183,6 +183,10 @@ impl Visitor for Part<'_, '_> {
         flow
     }
 
+    fn announce(&mut self, inodes: &[u64]) {
+        self.reading.matcher.enricher.announce(inodes);
+    }
+
     fn can_rewind(&self) -> bool {
         self.reading.taker.can_roll_back()
     }

@@ -286,6 +286,13 @@ impl Enricher {
         self.services.prepare(socket);
     }
 
+    /// Prepares to look up the processes of these sockets.
+    pub fn announce(&self, inodes: &[u64]) {
+        if let Some(owners) = &self.owners {
+            owners.announce(inodes);
+        }
+    }
+
     /// Finds the processes of a socket.
     pub fn prepare_owners(&mut self, socket: &Socket) {
         if let Some(owners) = &mut self.owners {

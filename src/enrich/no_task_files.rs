@@ -11,12 +11,12 @@ use crate::procfs::fd::Known;
 pub(super) struct TaskFiles(Infallible);
 
 impl TaskFiles {
-    pub(super) fn load() -> Result<Self, Error> {
+    pub(super) fn load(_: usize) -> Result<Self, Error> {
         let text = "cannot read descriptors with BPF: built without the feature bpf";
         Err(Error::Failed(text.into(), ErrorKind::Unsupported.into()))
     }
 
-    pub(super) fn run(&self) -> Result<Known, Error> {
+    pub(super) fn run(&mut self) -> Result<Known, Error> {
         match self.0 {}
     }
 }

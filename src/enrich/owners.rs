@@ -123,6 +123,13 @@ impl Owners {
         }
     }
 
+    /// Prepares to look up these sockets, if it has scanned already.
+    pub(super) fn announce(&self, inodes: &[u64]) {
+        if let Some(scan) = &self.scan {
+            scan.index.announce(inodes);
+        }
+    }
+
     /// Scans now, whether a socket needs it or not.
     pub(super) fn look(&mut self) -> Sight {
         let scan = self.scanned();

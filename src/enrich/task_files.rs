@@ -1,4 +1,6 @@
-//! The kernel's iterator over the descriptors of every task: `bpf_iter` for `task_file`.
+//! Reads the descriptors of every task with BPF: from their tables, or else with the kernel's iterator `task_file`.
+
+mod tables;
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -11,6 +13,7 @@ use crate::bpf::{
 };
 use crate::error::Error;
 use crate::procfs::fd::{Descriptor, Known, Ring};
+use tables::Tables;
 
 /// The kernel function called for each descriptor, to which the program is attached.
 const FUNCTION: &str = "bpf_iter_task_file";
@@ -30,36 +33,56 @@ const MOST_IN_VAIN: usize = 16;
 
 /// A BPF program that lists every descriptor that is a socket.
 #[derive(Debug)]
-pub(super) struct TaskFiles {
-    link: Link,
+pub(super) enum TaskFiles {
+    /// Reads the tables of descriptors.
+    Tables(Tables),
+    /// Is called for each descriptor.
+    Iterator(Link),
 }
 
 impl TaskFiles {
-    /// Loads and attaches the program.
+    /// Loads the program, for about this many open files.
     ///
     /// # Errors
     ///
-    /// When the kernel has no such iterator, or refuses it to us.
-    pub(super) fn load() -> Result<Self, Error> {
-        Self::load_with(Path::new(BTF))
+    /// When the kernel has no such iterator, or refuses it.
+    pub(super) fn load(files: usize) -> Result<Self, Error> {
+        let tables = Tables::load(Path::new(BTF), files);
+        tables.map_or_else(
+            |_| Self::iterator(Path::new(BTF)),
+            |tables| Ok(Self::Tables(tables)),
+        )
     }
 
-    fn load_with(btf: &Path) -> Result<Self, Error> {
+    fn iterator(btf: &Path) -> Result<Self, Error> {
         let (program, function) = bpf::describe(btf, &WANTED, |btf| {
             Ok((program(btf)?, btf.find(TypeKind::Function, FUNCTION)?))
         })?;
         let link = bpf::attach("lsock_owners", &program, Hook::Iterator(function))?;
-        Ok(Self { link })
+        Ok(Self::Iterator(link))
     }
 
-    /// Runs over all tasks.
+    /// Runs the program for every task.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses, or too many reads give no record.
-    pub(super) fn run(&self) -> Result<Known, Error> {
+    /// When the kernel refuses, or threads with descriptors never end.
+    pub(super) fn run(&mut self) -> Result<Known, Error> {
         let failed = |cause| Error::bpf("run over descriptors", cause);
-        self.link.iterate().and_then(read).map_err(failed)
+        loop {
+            match self {
+                Self::Iterator(link) => return link.iterate().and_then(read).map_err(failed),
+                Self::Tables(tables) => {
+                    if let Some(known) = tables.read().map_err(failed)? {
+                        return Ok(known);
+                    }
+                    *self = match tables.grown(Path::new(BTF)) {
+                        Some(larger) => Self::Tables(larger?),
+                        None => Self::iterator(Path::new(BTF))?,
+                    };
+                }
+            }
+        }
     }
 }
 
@@ -145,6 +168,20 @@ struct FdRecord {
     fd: u32,
 }
 
+impl FdRecord {
+    /// Adds the descriptor of a socket, or of what may be a ring.
+    fn add_to(&self, known: &mut Known) {
+        let &Self { inode, pid, fd } = self;
+        match inode.checked_sub(FIRST_ANONYMOUS) {
+            Some(thread) => {
+                let thread = u32::try_from(thread).unwrap_or(pid);
+                known.rings.push(Ring { pid, thread, fd });
+            }
+            None => known.descriptors.push(Descriptor { inode, pid, fd }),
+        }
+    }
+}
+
 fn read(mut output: impl io::Read) -> io::Result<Known> {
     let mut known = Known::default();
     let mut records = vec![FdRecord::new_zeroed(); BUFFER];
@@ -164,17 +201,12 @@ fn read(mut output: impl io::Read) -> io::Result<Known> {
             return Err(io::Error::other("truncated record"));
         }
         let read = records.get(..length / size_of::<FdRecord>());
-        for &FdRecord { inode, pid, fd } in read.unwrap_or_default() {
-            if known.pids.last() != Some(&pid) {
-                known.pids.push(pid);
+        for record in read.unwrap_or_default() {
+            if known.pids.last() != Some(&record.pid) {
+                known.pids.push(record.pid);
             }
-            match inode {
-                0 => {}
-                FIRST_ANONYMOUS.. => {
-                    let thread = u32::try_from(inode - FIRST_ANONYMOUS).unwrap_or(pid);
-                    known.rings.push(Ring { pid, thread, fd });
-                }
-                inode => known.descriptors.push(Descriptor { inode, pid, fd }),
+            if record.inode != 0 {
+                record.add_to(&mut known);
             }
         }
     }

@@ -108,6 +108,12 @@ pub trait Visitor {
     /// Takes one socket; `Break` ends the dump.
     fn take(&mut self, socket: &Socket) -> ControlFlow<()>;
 
+    /// Sockets with these inode numbers follow soon: whatever is known of them can be brought into the caches of the
+    /// processor together, instead of one by one.
+    fn announce(&mut self, inodes: &[u64]) {
+        let _ = inodes;
+    }
+
     /// True if sockets that look alike to it need not be lent one by one: it [counts](Self::count) them.
     fn counts(&self) -> bool {
         false

@@ -17,7 +17,7 @@ use crate::syscall::share_descriptors;
 
 /// With fewer open files on the machine, reading `/proc` takes no longer than reading the kernel's BTF, some
 /// milliseconds.
-const WORTH_AN_ITERATOR: u64 = 4_000;
+const WORTH_AN_ITERATOR: usize = 4_000;
 /// More than a short file of procfs.
 const SHORT: usize = 64 * 1024;
 
@@ -149,7 +149,7 @@ impl FdScanner {
     /// The result of the kernel's iterator, limited to chosen processes; `None` = read `/proc` instead. The iterator
     /// sees all processes, so the root must show them all, too.
     fn told(&mut self) -> Option<Result<Walk, Error>> {
-        let iterator = self.iterator.as_ref()?;
+        let iterator = self.iterator.as_mut()?;
         let threads = Threads::All(&share_descriptors);
         let mut found = match walk_rest(&self.root, threads, || iterator.run()) {
             Ok(found) => found,
@@ -201,7 +201,9 @@ impl FdScanner {
     /// True if the iterator is worth trying. Few processes or descriptors are read as quickly; and if system calls are
     /// filtered, an unusual one might kill lsock.
     fn pays(&self) -> bool {
-        self.scope == ScanScope::All && has_many_files(&self.root) && !is_filtered(&self.root)
+        self.scope == ScanScope::All
+            && open_files(&self.root) >= Some(WORTH_AN_ITERATOR)
+            && !is_filtered(&self.root)
     }
 }
 
@@ -222,17 +224,16 @@ fn can_tell(root: &Path, pids: &[u32], live: bool) -> Result<(), Error> {
 /// The kernel's iterator, if its result equals reading `root`.
 fn iterator(root: &Path) -> Result<TaskFiles, Error> {
     match limit(root) {
-        None => TaskFiles::load(),
+        None => TaskFiles::load(open_files(root).unwrap_or_default()),
         Some(limit) => Err(Error::bpf("replace /proc", io::Error::other(limit))),
     }
 }
 
-/// True if the machine has many open files, by the first number in `/proc/sys/fs/file-nr`.
-fn has_many_files(root: &Path) -> bool {
-    let text = read_path(&root.join("sys/fs/file-nr"), SHORT).unwrap_or_default();
-    let open = text.split(u8::is_ascii_whitespace).next();
-    let open = open.and_then(|open| std::str::from_utf8(open).ok()?.parse().ok());
-    open >= Some(WORTH_AN_ITERATOR)
+/// Files open on this machine: the first number in `/proc/sys/fs/file-nr`.
+fn open_files(root: &Path) -> Option<usize> {
+    let text = read_path(&root.join("sys/fs/file-nr"), SHORT).ok()?;
+    let open = text.split(u8::is_ascii_whitespace).next()?;
+    std::str::from_utf8(open).ok()?.parse().ok()
 }
 
 /// True if `Seccomp:` in `/proc/self/status` (`proc_pid_status(5)`) is not 0.
@@ -247,21 +248,21 @@ fn is_filtered(root: &Path) -> bool {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-    use super::{has_many_files, is_filtered};
+    use super::{is_filtered, open_files};
     use std::fs;
 
     #[test]
-    fn machine_with_few_files_is_walked() {
+    fn open_files_are_read() {
         let root = tempfile::tempdir().unwrap();
-        assert!(!has_many_files(root.path()));
+        assert_eq!(open_files(root.path()), None);
         fs::create_dir_all(root.path().join("sys/fs")).unwrap();
-        for (text, many) in [
-            ("1236\t0\t99\n", false),
-            ("200000\t0\t9\n", true),
-            ("x", false),
+        for (text, open) in [
+            ("1236\t0\t99\n", Some(1_236)),
+            ("200000\t0\t9\n", Some(200_000)),
+            ("x", None),
         ] {
             fs::write(root.path().join("sys/fs/file-nr"), text).unwrap();
-            assert_eq!(has_many_files(root.path()), many, "{text}");
+            assert_eq!(open_files(root.path()), open, "{text}");
         }
     }
 

@@ -4,9 +4,11 @@
     reason = "a test stops at the first surprise"
 )]
 
+use super::tables::Tables;
 use super::{FUNCTION, FdRecord, MOST_IN_VAIN, RECORD, TaskFiles, WANTED, program, read};
-use crate::bpf::{Btf, Kernel, TypeKind};
+use crate::bpf::{BTF, Btf, Kernel, TypeKind};
 use crate::enrich::visibility::limit;
+use crate::error::Error;
 use crate::procfs::fd::{Descriptor, Ring, Threads, walk};
 use crate::skip::skip;
 use crate::syscall::share_descriptors;
@@ -18,6 +20,7 @@ use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 
@@ -87,32 +90,33 @@ fn record_has_as_many_bytes_as_the_program_writes() {
     assert_eq!(i32::try_from(size_of::<FdRecord>()), Ok(RECORD));
 }
 
-/// The iterator; if unavailable, skips the test.
-fn loaded() -> Option<TaskFiles> {
+/// Both ways to read descriptors; skips the test if the kernel refuses one.
+fn loaded() -> Vec<TaskFiles> {
     if let Some(limit) = limit(Path::new("/proc")) {
         skip(limit);
-        return None;
+        return Vec::new();
     }
-    match TaskFiles::load() {
-        Ok(iterator) => Some(iterator),
-        Err(error) => {
-            skip(error.chain());
-            None
-        }
-    }
+    let btf = Path::new(BTF);
+    let tables = Tables::load(btf, 0).map(TaskFiles::Tables);
+    let ways = [tables, TaskFiles::iterator(btf)].into_iter();
+    let note = |error: &Error| skip(error.chain());
+    ways.filter_map(|way| way.inspect_err(note).ok()).collect()
 }
 
 fn inode_of(socket: &impl AsFd) -> u64 {
     rustix::fs::fstat(socket).unwrap().st_ino
 }
 
-/// The records of this process.
-fn own(iterator: &TaskFiles) -> Vec<Descriptor> {
-    let mut told = iterator.run().unwrap();
+/// The records of this process, by each way.
+fn own(ways: &mut [TaskFiles]) -> Vec<Vec<Descriptor>> {
     let own = std::process::id();
-    assert!(told.pids.contains(&own));
-    told.descriptors.retain(|held| held.pid == own);
-    told.descriptors
+    let of_way = |way: &mut TaskFiles| {
+        let mut told = way.run().unwrap();
+        assert!(told.pids.contains(&own));
+        told.descriptors.retain(|held| held.pid == own);
+        told.descriptors
+    };
+    ways.iter_mut().map(of_way).collect()
 }
 
 fn fds(held: &[Descriptor], inode: u64) -> Vec<i32> {
@@ -122,19 +126,21 @@ fn fds(held: &[Descriptor], inode: u64) -> Vec<i32> {
 
 #[test]
 fn every_descriptor_of_a_socket_is_told() {
-    let Some(iterator) = loaded() else { return };
+    let mut ways = loaded();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let copies: Vec<_> = (0..10_000).map_while(|_| socket.try_clone().ok()).collect();
     let mut expected: Vec<_> = copies.iter().map(AsRawFd::as_raw_fd).collect();
     expected.push(socket.as_raw_fd());
     expected.sort_unstable();
     assert!(expected.len() > 500, "{} descriptors", expected.len());
-    assert_eq!(fds(&own(&iterator), inode_of(&socket)), expected);
+    for held in own(&mut ways) {
+        assert_eq!(fds(&held, inode_of(&socket)), expected);
+    }
 }
 
 #[test]
 fn name_of_a_socket_that_is_opened_is_no_socket() {
-    let Some(iterator) = loaded() else { return };
+    let mut ways = loaded();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("socket");
     let _listener = UnixListener::bind(&path).unwrap();
@@ -143,19 +149,22 @@ fn name_of_a_socket_that_is_opened_is_no_socket() {
     let stat = rustix::fs::fstat(&name).unwrap();
     assert_eq!(stat.st_mode & 0o170_000, 0o140_000, "S_IFSOCK");
     let number = u32::try_from(name.as_raw_fd()).unwrap();
-    assert!(own(&iterator).iter().all(|held| held.fd != number));
+    let held = own(&mut ways).concat();
+    assert!(held.iter().all(|held| held.fd != number));
 
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let link = format!("/proc/self/fd/{}", socket.as_raw_fd());
     let again = open(Path::new(&link)).unwrap();
     let mut expected = [socket.as_raw_fd(), again.as_raw_fd()];
     expected.sort_unstable();
-    assert_eq!(fds(&own(&iterator), inode_of(&socket)), expected);
+    for held in own(&mut ways) {
+        assert_eq!(fds(&held, inode_of(&socket)), expected);
+    }
 }
 
 #[test]
 fn thread_with_descriptors_of_its_own_is_told() {
-    let Some(iterator) = loaded() else { return };
+    let mut ways = loaded();
     let (opened, is_opened) = channel();
     let (done, is_done) = channel::<()>();
     thread::scope(|scope| {
@@ -168,7 +177,9 @@ fn thread_with_descriptors_of_its_own_is_told() {
             let _ = is_done.recv();
         });
         let (inode, fd) = is_opened.recv().unwrap();
-        assert_eq!(fds(&own(&iterator), inode), [fd]);
+        for held in own(&mut ways) {
+            assert_eq!(fds(&held, inode), [fd]);
+        }
         let proc = Path::new("/proc");
         let walked = walk(proc, Threads::All(&share_descriptors)).unwrap();
         assert_eq!(fds(&walked.descriptors, inode), [fd]);
@@ -176,9 +187,49 @@ fn thread_with_descriptors_of_its_own_is_told() {
     });
 }
 
+/// Descriptors that stay, beside a thread that opens and closes others and one that starts processes.
+#[test]
+fn descriptors_that_stay_are_found_while_others_change() {
+    let mut ways = loaded();
+    let stays: Vec<_> = (0..300)
+        .map_while(|_| UdpSocket::bind("127.0.0.1:0").ok())
+        .collect();
+    let mut expected: Vec<_> = stays
+        .iter()
+        .map(|one| (inode_of(one), one.as_raw_fd()))
+        .collect();
+    expected.sort_unstable();
+    let is_over = AtomicBool::new(false);
+    let goes_on = || !is_over.load(Ordering::Relaxed);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while goes_on() {
+                let others = (0..100).map_while(|_| stays.first()?.try_clone().ok());
+                drop(others.collect::<Vec<_>>());
+            }
+        });
+        scope.spawn(|| {
+            while goes_on() {
+                std::process::Command::new("true").status().unwrap();
+            }
+        });
+        let mut failures = Vec::new();
+        for run in 0..50 {
+            for held in own(&mut ways) {
+                let held = held.iter().map(|held| (held.inode, held.fd.cast_signed()));
+                let mut held: Vec<_> = held.filter(|held| expected.contains(held)).collect();
+                held.sort_unstable();
+                failures.extend((held != expected).then_some((run, held.len())));
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(failures, []);
+    });
+}
+
 #[test]
 fn program_and_its_run_leave_no_descriptor() {
-    let Some(iterator) = loaded() else { return };
+    let mut ways = loaded();
     let links = || {
         let entries = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
         let links = entries.filter_map(|entry| std::fs::read_link(entry.path()).ok());
@@ -187,21 +238,21 @@ fn program_and_its_run_leave_no_descriptor() {
     };
     // Another test may have one briefly.
     let few = (0..200).any(|_| {
-        iterator.run().unwrap();
-        links() <= 1
+        own(&mut ways);
+        links() <= ways.len()
     });
     assert!(few, "{} descriptors", links());
 }
 
 #[test]
 fn kernel_without_a_description_of_its_types_is_told() {
-    let error = TaskFiles::load_with(Path::new("/nonexistent")).unwrap_err();
+    let error = TaskFiles::iterator(Path::new("/nonexistent")).unwrap_err();
     let text = "cannot read /nonexistent: no such file or directory";
     assert_eq!(error.chain(), text);
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("vmlinux");
     std::fs::write(&path, b"no BTF at all, but long enough").unwrap();
-    let error = TaskFiles::load_with(&path).unwrap_err();
+    let error = TaskFiles::iterator(&path).unwrap_err();
     let text = format!("{}: no BTF of this machine", path.display());
     assert_eq!(error.chain(), text);
 }

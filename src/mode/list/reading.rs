@@ -285,6 +285,10 @@ impl Visitor for Reading<'_, '_> {
         }
     }
 
+    fn announce(&mut self, inodes: &[u64]) {
+        self.listing.matcher.enricher.announce(inodes);
+    }
+
     /// True if only states decide.
     fn counts(&self) -> bool {
         let is_of_state = |test: &&Test| matches!(test, Test::State(_));

@@ -82,6 +82,10 @@ impl Visitor for Lent<'_> {
         flow
     }
 
+    fn announce(&mut self, inodes: &[u64]) {
+        self.visitor.announce(inodes);
+    }
+
     fn can_rewind(&self) -> bool {
         self.visitor.can_rewind()
     }

@@ -63,12 +63,14 @@ pub(super) fn look(program: &[Instruction], hook: Hook) -> Result<Option<BoundRo
 fn read(output: impl Read + Send) -> io::Result<Option<BoundRows>> {
     let mut rows = BoundRows::new();
     let (mut was_run, mut is_proven) = (false, true);
-    records(output, |record: &Detailed| {
-        match record.head.family {
-            TABLE => was_run = true,
-            STRAYED => is_proven = false,
-            // A chain that is walked again repeats its sockets.
-            _ => _ = rows.insert(record.inode, record.clone()),
+    records(output, |records: &[Detailed]| {
+        for record in records {
+            match record.head.family {
+                TABLE => was_run = true,
+                STRAYED => is_proven = false,
+                // A chain that is walked again repeats its sockets.
+                _ => _ = rows.insert(record.inode, record.clone()),
+            }
         }
         is_proven &= rows.len() <= MOST;
         Ok(if is_proven {

@@ -18,6 +18,8 @@ const BUFFER: usize = 32 << 10;
 const READS: usize = 8;
 /// One is filled, one is processed, one waits.
 const PIECES: usize = 3;
+/// Records that are taken together.
+const TOGETHER: usize = 64;
 /// Average of sockets in a bucket of a small table: the kernel gives up if one element has ten times as many.
 const MOST_IN_BUCKET: u64 = 32;
 
@@ -67,10 +69,11 @@ impl<R: Record> Piece<R> {
     /// Passes on the records; `Some` = nothing follows, or no more is wanted.
     fn give(
         &mut self,
-        take: &mut impl FnMut(&R) -> io::Result<ControlFlow<()>>,
+        take: &mut impl FnMut(&[R]) -> io::Result<ControlFlow<()>>,
     ) -> Option<io::Result<()>> {
-        for record in self.records.get(..self.filled).unwrap_or_default() {
-            match take(record) {
+        let filled = self.records.get(..self.filled).unwrap_or_default();
+        for records in filled.chunks(TOGETHER) {
+            match take(records) {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => return Some(Ok(())),
                 Err(cause) => return Some(Err(cause)),
@@ -85,7 +88,7 @@ impl<R: Record> Piece<R> {
 /// If there are many, a second thread reads ahead: the kernel collects sockets while others are written.
 pub(super) fn records<R: Record>(
     mut output: impl Read + Send,
-    mut take: impl FnMut(&R) -> io::Result<ControlFlow<()>>,
+    mut take: impl FnMut(&[R]) -> io::Result<ControlFlow<()>>,
 ) -> io::Result<()> {
     let mut piece = Piece::new();
     piece.fill(&mut output);
@@ -152,11 +155,19 @@ impl<'r> Reader<'r> {
 
     /// Reads up to the end, or until no more is wanted.
     pub(super) fn read<R: Record>(&mut self, output: impl Read + Send) -> io::Result<()> {
-        records(output, |record: &R| {
-            match record.head().family {
-                TABLE => self.begin(record.head())?,
-                STRAYED => self.is_astray = true,
-                _ => return Ok(self.take(record)),
+        records(output, |records: &[R]| {
+            let mut inodes = [0; TOGETHER];
+            for (inode, record) in inodes.iter_mut().zip(records) {
+                *inode = record.inode();
+            }
+            self.decoder.visitor.announce(&inodes);
+            for record in records {
+                match record.head().family {
+                    TABLE => self.begin(record.head())?,
+                    STRAYED => self.is_astray = true,
+                    _ if self.take(record).is_break() => return Ok(ControlFlow::Break(())),
+                    _ => {}
+                }
             }
             Ok(ControlFlow::Continue(()))
         })?;

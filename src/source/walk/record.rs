@@ -61,6 +61,11 @@ pub(super) struct Detailed {
 pub(super) trait Record: Clone + FromBytes + IntoBytes + Send {
     fn head(&self) -> &Head;
 
+    /// The inode number of the socket; 0 = it has none, or it is not recorded.
+    fn inode(&self) -> u64 {
+        0
+    }
+
     /// Decodes into the scratch socket; false if the family is not one of TCP.
     fn decode(&self, ticks: Ticks, socket: &mut Socket) -> bool;
 }
@@ -130,6 +135,10 @@ impl Record for Head {
 impl Record for Detailed {
     fn head(&self) -> &Head {
         &self.head
+    }
+
+    fn inode(&self) -> u64 {
+        self.inode
     }
 
     fn decode(&self, ticks: Ticks, socket: &mut Socket) -> bool {
