@@ -142,7 +142,7 @@ impl Description {
     }
 }
 
-/// Eight-byte numbers that BPF programs and lsock change: a map of one value.
+/// Eight-byte numbers that BPF programs and lsock change: a map of one value, or of eight-byte values.
 #[derive(Debug)]
 pub struct Numbers(Mapping);
 

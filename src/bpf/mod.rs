@@ -87,12 +87,37 @@ impl Link {
     }
 }
 
-/// Has the kernel verify a program and attaches it. The name is for `bpftool prog`.
+/// A program that the kernel verified.
+#[derive(Debug)]
+pub struct Program(OwnedFd);
+
+impl Program {
+    /// Attaches it to a hook of the kind that it was loaded for.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn attach(&self, hook: Hook) -> Result<Link, Error> {
+        let link = syscall::link(self.0.as_fd(), hook);
+        link.map(Link).map_err(refused("attach a program"))
+    }
+}
+
+/// [Loads](load) a program and attaches it.
 ///
 /// # Errors
 ///
 /// When the kernel lacks the hook, or refuses the program or us.
 pub fn attach(name: &'static str, program: &[Instruction], hook: Hook) -> Result<Link, Error> {
+    load(name, program, hook)?.attach(hook)
+}
+
+/// Has the kernel verify a program for hooks of this kind. The name is for `bpftool prog`.
+///
+/// # Errors
+///
+/// When the kernel lacks the hook, or refuses the program or us.
+pub fn load(name: &'static str, program: &[Instruction], hook: Hook) -> Result<Program, Error> {
     let program = syscall::load(name, program, hook).map_err(|cause| {
         // The kernel does not report this reason: before 5.12, a locked-down kernel lacks the helpers.
         let is_why = cause.raw_os_error() == Some(libc::EINVAL) && is_confidential();
@@ -102,9 +127,8 @@ pub fn attach(name: &'static str, program: &[Instruction], hook: Hook) -> Result
             "load a program"
         };
         Error::bpf(operation, cause)
-    })?;
-    let link = syscall::link(program.as_fd(), hook);
-    link.map(Link).map_err(refused("attach a program"))
+    });
+    program.map(Program)
 }
 
 /// True if the kernel lets nobody read its memory.

@@ -86,7 +86,7 @@ pub enum MapKind {
     Keyed,
     /// A ring buffer; its size is a power of two and a multiple of the page size.
     RingBuffer,
-    /// This many four-byte values, to iterate over.
+    /// Eight-byte values, to iterate over.
     Elements,
 }
 
@@ -98,7 +98,7 @@ pub(super) fn create(kind: MapKind, bytes: usize) -> io::Result<OwnedFd> {
         MapKind::Value => [ARRAY, 4, bytes, 1, MMAPABLE],
         MapKind::Keyed => [HASH, 8, 4, bytes, 0],
         MapKind::RingBuffer => [RINGBUF, 0, 0, bytes, 0],
-        MapKind::Elements => [ARRAY, 4, 4, bytes, 0],
+        MapKind::Elements => [ARRAY, 4, 8, bytes / 8, MMAPABLE],
     };
     match call(MAP_CREATE, &attributes) {
         // Before 5.11 a map counts as locked memory, of which even root may have little.

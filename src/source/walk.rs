@@ -340,13 +340,13 @@ pub(super) struct Rows {
 #[derive(Debug)]
 pub(super) struct Walk {
     link: Link,
-    map: Map,
     scope: Scope,
     extent: Extent,
     /// Counters, if sockets are counted instead of recorded.
     counts: Option<Counts>,
     /// The program that finds bound sockets, and the function that it is attached to.
     bound: Option<(Vec<Instruction>, u32)>,
+    shift: u32,
     /// Its result, if proven.
     found: Option<BoundRows>,
 }
@@ -403,7 +403,7 @@ impl Walk {
         };
         let shift = shift(scope);
         // First what fails at once without privileges.
-        let map = Map::new(MapKind::Elements, 1 << shift)?;
+        let map = Map::new(MapKind::Elements, 8 << shift)?;
         let counts = is_counted.then(Counts::new).transpose()?;
         let plan = Plan {
             scope,
@@ -421,11 +421,11 @@ impl Walk {
         let link = bpf::attach("lsock_walk", &program, hook)?;
         Ok(Self {
             link,
-            map,
             scope,
             extent,
             counts,
             bound,
+            shift,
             found: None,
         })
     }
@@ -433,8 +433,7 @@ impl Walk {
     /// Finds bound sockets, if requested.
     pub(super) fn look_for_bound(&mut self) {
         if let Some((program, function)) = self.bound.take() {
-            let hook = Hook::Elements(function, self.map.descriptor());
-            self.found = bound::look(&program, hook).ok().flatten();
+            self.found = bound::look(&program, function, self.shift).ok().flatten();
         }
     }
 

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::thread;
 
 use super::program::{FUNCTION, Plan, WANTED, bound_program};
 use super::reader::records;
 use super::record::{Detailed, Extent, STRAYED, TABLE};
 use super::{Scope, shift};
-use crate::bpf::{self, Btf, Hook, Instruction, Map, MapKind, TypeKind};
+use crate::bpf::{self, Btf, Hook, Instruction, Link, Map, MapKind, Numbers, TypeKind};
 use crate::error::Error;
 use crate::model::State;
 use crate::source::Request;
@@ -31,7 +32,6 @@ const MOST: usize = 30_000;
 pub(super) fn find(btf: &Path, request: &Request) -> Result<Option<BoundRows>, Error> {
     let scope = Scope::Own(None);
     let shift = shift(Scope::Table);
-    let map = Map::new(MapKind::Elements, 1 << shift)?;
     let plan = Plan {
         scope,
         shift,
@@ -42,7 +42,7 @@ pub(super) fn find(btf: &Path, request: &Request) -> Result<Option<BoundRows>, E
         let program = bound_program(btf, plan, request)?;
         Ok((program, btf.find(TypeKind::Function, FUNCTION)?))
     })?;
-    look(&program, Hook::Elements(function, map.descriptor()))
+    look(&program, function, shift)
 }
 
 /// The program, if it applies.
@@ -53,14 +53,62 @@ pub(super) fn program(btf: &Btf<'_>, plan: Plan, request: &Request) -> Option<Ve
     program.and_then(Result::ok)
 }
 
-/// Runs the program; `None` = not proven.
-pub(super) fn look(program: &[Instruction], hook: Hook) -> Result<Option<BoundRows>, Error> {
-    let link = bpf::attach("lsock_bound", program, hook)?;
-    let output = link.iterate().and_then(read);
-    output.map_err(|cause| Error::bpf("look for bound sockets", cause))
+/// Runs the program, each half of the table in a thread; `None` = not proven.
+pub(super) fn look(
+    program: &[Instruction],
+    function: u32,
+    shift: u32,
+) -> Result<Option<BoundRows>, Error> {
+    let maps = [half(shift, 0)?, half(shift, 1)?];
+    let [first, second] = maps
+        .each_ref()
+        .map(|map| Hook::Elements(function, map.descriptor()));
+    let program = bpf::load("lsock_bound", program, first)?;
+    let [first, second] = [program.attach(first)?, program.attach(second)?];
+    let run = |link: &Link| link.iterate().and_then(read);
+    let found = thread::scope(|scope| {
+        let other = thread::Builder::new().spawn_scoped(scope, || run(&second));
+        let mut found = run(&first)?;
+        let other = match other {
+            Ok(other) => other
+                .join()
+                .unwrap_or_else(|_| Err(io::ErrorKind::Other.into())),
+            Err(_) => run(&second),
+        }?;
+        found.rows.extend(other.rows);
+        found.is_proven &= other.is_proven && found.rows.len() <= MOST;
+        Ok(found.proven())
+    });
+    found.map_err(|cause| Error::bpf("look for bound sockets", cause))
 }
 
-fn read(output: impl Read + Send) -> io::Result<Option<BoundRows>> {
+/// The elements for a half of the table.
+fn half(shift: u32, which: u64) -> Result<Map, Error> {
+    let elements = 1 << (shift - 1);
+    let map = Map::new(MapKind::Elements, 8 * elements)?;
+    if which != 0 {
+        let numbers = Numbers::of(&map)?;
+        let before = which * u64::try_from(elements).unwrap_or_default();
+        (0..elements).for_each(|element| numbers.set(element, before));
+    }
+    Ok(map)
+}
+
+/// What was found in a part of the table.
+struct Found {
+    rows: BoundRows,
+    /// True if it began at the start of the table.
+    was_run: bool,
+    is_proven: bool,
+}
+
+impl Found {
+    fn proven(self) -> Option<BoundRows> {
+        (self.was_run && self.is_proven).then_some(self.rows)
+    }
+}
+
+fn read(output: impl Read + Send) -> io::Result<Found> {
     let mut rows = BoundRows::new();
     let (mut was_run, mut is_proven) = (false, true);
     records(output, |records: &[Detailed]| {
@@ -79,7 +127,11 @@ fn read(output: impl Read + Send) -> io::Result<Option<BoundRows>> {
             ControlFlow::Break(())
         })
     })?;
-    Ok(Some(rows).filter(|_| was_run && is_proven))
+    Ok(Found {
+        rows,
+        was_run,
+        is_proven,
+    })
 }
 
 #[cfg(test)]
@@ -123,7 +175,10 @@ mod tests {
                 .flat_map(|record| record.as_bytes().to_vec())
                 .collect();
             let found = read(bytes.as_slice()).unwrap();
-            assert_eq!(found.map(|rows| rows.into_keys().collect()), inodes);
+            assert_eq!(
+                found.proven().map(|rows| rows.into_keys().collect()),
+                inodes
+            );
         }
     }
 

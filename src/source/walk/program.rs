@@ -242,6 +242,11 @@ impl<'p> Writer<'p> {
         self.load(R::R2, R::R1, POINTER, [KEY, "key"])?;
         self.code.jump(Condition::Is(R::R2, 0), done);
         self.code.load(Four, BUCKET, R::R2, 0);
+        // Its value is the number of elements in the maps before.
+        self.load(R::R2, R::R1, POINTER, [KEY, "value"])?;
+        self.code.jump(Condition::Is(R::R2, 0), done);
+        self.code.load(Four, R::R2, R::R2, 0);
+        self.code.add_register(BUCKET, R::R2);
         self.load(R::R1, R::R1, POINTER, [KEY, "meta"])?;
         self.load(OUTPUT, R::R1, POINTER, ["bpf_iter_meta", "seq"])?;
         self.code.call(GET_CURRENT_TASK_BTF);
