@@ -31,7 +31,7 @@ const TASK: &str = "task_struct";
 const NUMBER: &str = "timespec64";
 
 /// The types and functions that the program uses.
-const WANTED: [(TypeKind, &str); 10] = [
+pub(super) const WANTED: [(TypeKind, &str); 10] = [
     (TypeKind::Function, FUNCTION),
     (TypeKind::Function, CAST),
     (TypeKind::Struct, CONTEXT),
@@ -120,7 +120,7 @@ impl Tables {
 }
 
 /// Sorts records by kind.
-fn collected(records: impl Iterator<Item = FdRecord>, count: usize) -> Known {
+pub(super) fn collected(records: impl Iterator<Item = FdRecord>, count: usize) -> Known {
     let mut moved = Vec::new();
     let mut found = Known::default();
     found.descriptors.reserve_exact(count);
@@ -185,7 +185,7 @@ struct Writer<'b> {
 /// # Errors
 ///
 /// When the kernel lacks a type, field or function, which the error names.
-fn program(btf: &Btf<'_>, map: i32, last: i32) -> Result<Vec<Instruction>, Malformed> {
+pub(super) fn program(btf: &Btf<'_>, map: i32, last: i32) -> Result<Vec<Instruction>, Malformed> {
     let mut writer = Writer {
         code: Assembler::default(),
         btf,

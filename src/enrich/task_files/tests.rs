@@ -4,7 +4,7 @@
     reason = "a test stops at the first surprise"
 )]
 
-use super::tables::Tables;
+use super::tables::{self, Tables};
 use super::{FUNCTION, FdRecord, MOST_IN_VAIN, RECORD, TaskFiles, WANTED, program, read};
 use crate::bpf::{BTF, Btf, Kernel, TypeKind};
 use crate::enrich::visibility::limit;
@@ -88,6 +88,35 @@ fn number_of_another_size_is_not_read() {
 #[test]
 fn record_has_as_many_bytes_as_the_program_writes() {
     assert_eq!(i32::try_from(size_of::<FdRecord>()), Ok(RECORD));
+}
+
+#[test]
+fn tables_need_types_that_are_named() {
+    let mut kernel = Kernel::new();
+    let pointer = kernel.pointer();
+    kernel.function("bpf_iter_task");
+    kernel.structure("bpf_iter__task", &[("task", pointer, 0)]);
+    let bytes = kernel.bytes();
+    let btf = Btf::read(&bytes, &tables::WANTED).unwrap();
+    let error = tables::program(&btf, 3, 16).unwrap_err();
+    assert!(error.contains("task_struct"), "{error}");
+}
+
+#[test]
+fn process_that_changed_its_table_is_unknown() {
+    let record = |inode, pid, fd| FdRecord { inode, pid, fd };
+    let records = [
+        record(5, 7, 3),
+        record(0, 7, 0),
+        record(6, 9, 4),
+        record(0, 9, 0),
+        record(8, 9, 1),
+        record(u64::MAX, 9, u32::MAX),
+    ];
+    let known = tables::collected(records.into_iter(), 6);
+    let (inode, pid, fd) = (5, 7, 3);
+    assert_eq!(known.descriptors, [Descriptor { inode, pid, fd }]);
+    assert_eq!(known.pids, [7]);
 }
 
 /// Both ways to read descriptors; skips the test if the kernel refuses one.

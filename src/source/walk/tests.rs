@@ -79,7 +79,8 @@ fn what_a_kernel_does_not_have_is_named() {
     let mut kernel = Kernel::new();
     kernel.function(FUNCTION);
     let pointer = kernel.pointer();
-    kernel.structure("bpf_iter__bpf_map_elem", &[("key", pointer, 0)]);
+    let members = [("key", pointer, 0), ("value", pointer, 64)];
+    kernel.structure("bpf_iter__bpf_map_elem", &members);
     let bytes = kernel.bytes();
     let btf = Btf::read(&bytes, &WANTED).unwrap();
     let error = program(
