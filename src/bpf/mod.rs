@@ -10,6 +10,7 @@ mod btf;
 mod memory;
 #[expect(unsafe_code, reason = "bpf(2) has no safe form; see there")]
 mod syscall;
+mod typed;
 
 use std::fs::{self, File};
 use std::io;
@@ -23,6 +24,7 @@ pub use btf::{Btf, Malformed, TypeKind, ValueKind};
 pub use memory::{Counter, Numbers, RingBuffer};
 
 pub use syscall::MapKind;
+pub use typed::{CAST, NUMBER, Typed, size};
 
 use crate::error::Error;
 

@@ -18,8 +18,8 @@ pub(super) use self::holders::Holder;
 use super::inode_at;
 use crate::bpf::Size::{Eight, Four};
 use crate::bpf::{
-    self, Assembler, BTF, Btf, Condition, Hook, Instruction, Label, Link, Malformed, Register as R,
-    TypeKind, ValueKind,
+    self, Assembler, BTF, Btf, CAST, Condition, Hook, Instruction, Label, Link, Malformed, NUMBER,
+    Register as R, TypeKind, Typed, ValueKind,
 };
 use crate::error::Error;
 
@@ -109,10 +109,7 @@ const GET_CURRENT_TASK_BTF: i32 = 158;
 
 const FUNCTION: &str = "bpf_iter_task";
 const CONTEXT: &str = "bpf_iter__task";
-const CAST: &str = "bpf_rdonly_cast";
 const TASK: &str = "task_struct";
-/// Begins with an eight-byte number; used to read such a number at any address.
-const NUMBER: &str = "timespec64";
 
 /// The types and functions that the program uses.
 const WANTED: [(TypeKind, &str); 8] = [
@@ -172,6 +169,16 @@ fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
     Ok(writer.code.finish())
 }
 
+impl Typed for Writer<'_> {
+    fn code(&mut self) -> &mut Assembler {
+        &mut self.code
+    }
+
+    fn btf(&self) -> &Btf<'_> {
+        self.btf
+    }
+}
+
 impl<'b> Writer<'b> {
     fn new(btf: &'b Btf<'b>) -> Self {
         let code = Assembler::default();
@@ -183,9 +190,9 @@ impl<'b> Writer<'b> {
         self.code.set(R::R2, 0);
         self.code.store(Eight, R::STACK, INODE, R::R2);
         self.code.store(Eight, R::STACK, THREAD, R::R2);
-        self.load(NODE, R::R1, [context, "task"])?;
-        self.load(R::R1, R::R1, [context, "meta"])?;
-        self.load(OUTPUT, R::R1, ["bpf_iter_meta", "seq"])
+        self.pointer(NODE, R::R1, [context, "task"])?;
+        self.pointer(R::R1, R::R1, [context, "meta"])?;
+        self.pointer(OUTPUT, R::R1, ["bpf_iter_meta", "seq"])
     }
 
     fn task(&mut self, done: Label) -> Result<(), Malformed> {
@@ -200,7 +207,7 @@ impl<'b> Writer<'b> {
         self.code.load(Four, R::R2, R::STACK, PROCESS);
         self.code.jump(Condition::Same(R::R1, R::R2), is_told);
         // A thread that has released its namespaces is in none.
-        self.load(R::R4, NODE, [TASK, "group_leader"])?;
+        self.pointer(R::R4, NODE, [TASK, "group_leader"])?;
         self.namespace(R::R4, R::R4, is_told)?;
         self.code.jump(Condition::Same(R::R3, R::R4), done);
         self.code.place(is_told);
@@ -213,9 +220,9 @@ impl<'b> Writer<'b> {
     /// Loads the inode number of a task's network namespace.
     fn namespace(&mut self, into: R, task: R, nowhere: Label) -> Result<(), Malformed> {
         let inode = self.btf.offset("net", INUM, ValueKind::Number(4))?;
-        self.load(R::R1, task, [TASK, "nsproxy"])?;
+        self.pointer(R::R1, task, [TASK, "nsproxy"])?;
         self.code.jump(Condition::Is(R::R1, 0), nowhere);
-        self.load(R::R1, R::R1, ["nsproxy", "net_ns"])?;
+        self.pointer(R::R1, R::R1, ["nsproxy", "net_ns"])?;
         self.code.load(Four, into, R::R1, inode);
         Ok(())
     }
@@ -223,40 +230,40 @@ impl<'b> Writer<'b> {
     fn list(&mut self, done: Label) -> Result<(), Malformed> {
         let [again, is_one, next, around] = [(); 4].map(|()| self.code.label());
         self.code.call(GET_CURRENT_TASK_BTF);
-        self.load(R::R1, R::R0, [TASK, "nsproxy"])?;
-        self.load(HEAD, R::R1, ["nsproxy", "net_ns"])?;
+        self.pointer(R::R1, R::R0, [TASK, "nsproxy"])?;
+        self.pointer(HEAD, R::R1, ["nsproxy", "net_ns"])?;
         let list = self.btf.offset("net", "list.next", ValueKind::Pointer)?;
         let kind = self.btf.offset("net", "ns.ops", ValueKind::Pointer)?;
         let inode = self.btf.offset("net", INUM, ValueKind::Number(4))?;
         let holders = self.holders()?;
-        self.number_at(R::R1, HEAD, inode)?;
+        self.number_from(R::R1, HEAD, inode)?;
         self.code.lower_half(R::R1);
         self.code.store(Eight, R::STACK, OWN, R::R1);
         self.code.store(Four, R::STACK, INODE, R::R1);
         self.tell();
-        self.number_at(KIND, HEAD, kind)?;
-        self.number_at(NODE, HEAD, list)?;
+        self.number_from(KIND, HEAD, kind)?;
+        self.number_from(NODE, HEAD, list)?;
         self.code.set(HEAD, 0);
         self.code.place(again);
         self.code.jump(Condition::TooLong, done);
         self.code.jump(Condition::Is(NODE, 0), done);
-        self.number_at(R::R1, NODE, kind - list)?;
+        self.number_from(R::R1, NODE, kind - list)?;
         self.code.jump(Condition::Same(R::R1, KIND), is_one);
         self.code.jump(Condition::IsNot(HEAD, 0), done);
         self.code.set(HEAD, 1);
         self.code.jump(Condition::Always, next);
         self.code.place(is_one);
-        self.number_at(R::R1, NODE, holders - list)?;
+        self.number_from(R::R1, NODE, holders - list)?;
         self.code.lower_half(R::R1);
         self.code.jump(Condition::Is(R::R1, 0), next);
-        self.number_at(R::R1, NODE, inode - list)?;
+        self.number_from(R::R1, NODE, inode - list)?;
         self.code.lower_half(R::R1);
         self.code.load(Eight, R::R2, R::STACK, OWN);
         self.code.jump(Condition::Same(R::R1, R::R2), around);
         self.code.store(Four, R::STACK, INODE, R::R1);
         self.tell();
         self.code.place(next);
-        self.number_at(NODE, NODE, 0)?;
+        self.number_from(NODE, NODE, 0)?;
         self.code.jump(Condition::Always, again);
         self.code.place(around);
         self.code.jump(Condition::Is(HEAD, 0), done);
@@ -273,28 +280,11 @@ impl<'b> Writer<'b> {
         at("ns.count").or_else(|_| at("ns.__ns_ref"))
     }
 
-    fn load(&mut self, into: R, from: R, [structure, path]: [&str; 2]) -> Result<(), Malformed> {
-        let offset = self.btf.offset(structure, path, ValueKind::Pointer)?;
-        self.code.load(Eight, into, from, offset);
-        Ok(())
-    }
-
     /// Reads the eight-byte number at an offset from an address.
-    fn number_at(&mut self, into: R, from: R, offset: i16) -> Result<(), Malformed> {
+    fn number_from(&mut self, into: R, from: R, offset: i16) -> Result<(), Malformed> {
         self.code.copy(R::R1, from);
         self.code.add_number(R::R1, offset.into());
-        self.cast(NUMBER)?;
-        self.code.load(Eight, into, R::R0, 0);
-        Ok(())
-    }
-
-    /// Casts the address in the first register to this structure.
-    fn cast(&mut self, structure: &str) -> Result<(), Malformed> {
-        let structure = self.btf.find(TypeKind::Struct, structure)?;
-        self.code.set(R::R2, structure.cast_signed());
-        let cast = self.btf.find(TypeKind::Function, CAST)?;
-        self.code.call_kernel(cast.cast_signed());
-        Ok(())
+        self.number_at(into)
     }
 
     /// Writes the record to the output.

@@ -16,8 +16,8 @@ use std::path::Path;
 use super::{ANON_INODE_FS_MAGIC, ANONYMOUS, FdRecord, MOST_IN_VAIN, SOCKFS_MAGIC};
 use crate::bpf::Size::{Eight, Four};
 use crate::bpf::{
-    self, Assembler, Btf, Condition, Hook, Instruction, Label, Link, Malformed, Map, MapKind,
-    Numbers, Register as R, TypeKind, ValueKind,
+    self, Assembler, Btf, CAST, Condition, Hook, Instruction, Label, Link, Malformed, Map, MapKind,
+    NUMBER, Numbers, Register as R, TypeKind, Typed, ValueKind,
 };
 use crate::error::Error;
 use crate::procfs::fd::Known;
@@ -25,10 +25,7 @@ use crate::procfs::fd::Known;
 /// The function that the program is attached to.
 const FUNCTION: &str = "bpf_iter_task";
 const CONTEXT: &str = "bpf_iter__task";
-const CAST: &str = "bpf_rdonly_cast";
 const TASK: &str = "task_struct";
-/// Begins with an eight-byte number; used to read such a number at any address.
-const NUMBER: &str = "timespec64";
 
 /// The types and functions that the program uses.
 pub(super) const WANTED: [(TypeKind, &str); 10] = [
@@ -214,6 +211,16 @@ pub(super) fn program(btf: &Btf<'_>, map: i32, last: i32) -> Result<Vec<Instruct
     Ok(writer.code.finish())
 }
 
+impl Typed for Writer<'_> {
+    fn code(&mut self) -> &mut Assembler {
+        &mut self.code
+    }
+
+    fn btf(&self) -> &Btf<'_> {
+        self.btf
+    }
+}
+
 impl Writer<'_> {
     /// Finds the table of a task, unless it is that of the process and the task is another thread.
     fn begin(&mut self, done: Label) -> Result<(), Malformed> {
@@ -228,9 +235,9 @@ impl Writer<'_> {
         self.code.jump(Condition::Is(R::R1, 0), done);
         self.pointer(R::R2, OF, [TASK, "files"])?;
         self.code.jump(Condition::Is(R::R2, 0), done);
-        self.number(R::R3, OF, [TASK, "tgid"], 4)?;
+        self.load(R::R3, OF, ValueKind::Number(4), [TASK, "tgid"])?;
         self.code.store(Four, R::STACK, PID, R::R3);
-        self.number(R::R4, OF, [TASK, "pid"], 4)?;
+        self.load(R::R4, OF, ValueKind::Number(4), [TASK, "pid"])?;
         self.code.store(Eight, R::STACK, THREAD, R::R4);
         self.code.jump(Condition::Same(R::R3, R::R4), is_own);
         self.code.jump(Condition::Same(R::R1, R::R2), done);
@@ -242,7 +249,7 @@ impl Writer<'_> {
         self.code.store(Eight, R::STACK, ARRAY, R::R1);
         self.address(R::R1, FILE, ["fdtable", "open_fds"])?;
         self.code.store(Eight, R::STACK, WORD, R::R1);
-        self.number(R::R2, FILE, ["fdtable", "max_fds"], 4)?;
+        self.load(R::R2, FILE, ValueKind::Number(4), ["fdtable", "max_fds"])?;
         // A multiple of 64, as bits of the bitmap.
         self.code.shift_down(R::R2, 6);
         self.code.shift_up(R::R2, 3);
@@ -285,13 +292,18 @@ impl Writer<'_> {
         self.cast("file")?;
         self.pointer(R::R1, R::R0, ["file", "f_inode"])?;
         self.pointer(R::R2, R::R1, ["inode", "i_sb"])?;
-        self.number(R::R2, R::R2, ["super_block", "s_magic"], 8)?;
+        self.load(
+            R::R2,
+            R::R2,
+            ValueKind::Number(8),
+            ["super_block", "s_magic"],
+        )?;
         self.code.load(Eight, R::R3, R::STACK, THREAD);
         self.code.add_number(R::R3, ANONYMOUS);
         self.code
             .jump(Condition::Is(R::R2, ANON_INODE_FS_MAGIC), write);
         self.code.jump(Condition::IsNot(R::R2, SOCKFS_MAGIC), skip);
-        self.number(R::R3, R::R1, ["inode", "i_ino"], 8)?;
+        self.load(R::R3, R::R1, ValueKind::Number(8), ["inode", "i_ino"])?;
         self.code.place(write);
         self.code.store(Eight, R::STACK, INODE, R::R3);
         self.slot(R::R1)?;
@@ -352,45 +364,11 @@ impl Writer<'_> {
         self.code.store(Eight, R::R1, 0, R::R2);
     }
 
-    fn pointer(&mut self, into: R, from: R, [of, path]: [&str; 2]) -> Result<(), Malformed> {
-        let offset = self.btf.offset(of, path, ValueKind::Pointer)?;
-        self.code.load(Eight, into, from, offset);
-        Ok(())
-    }
-
     /// Loads a pointer as a number: for a pointer, the verifier would follow each value of what is added to it.
     fn address(&mut self, into: R, from: R, [of, path]: [&str; 2]) -> Result<(), Malformed> {
         let offset = self.btf.offset(of, path, ValueKind::Pointer)?;
         self.code.copy(R::R1, from);
         self.code.add_number(R::R1, offset.into());
         self.number_at(into)
-    }
-
-    fn number(
-        &mut self,
-        into: R,
-        from: R,
-        [of, path]: [&str; 2],
-        bytes: u32,
-    ) -> Result<(), Malformed> {
-        let offset = self.btf.offset(of, path, ValueKind::Number(bytes))?;
-        let size = if bytes == 4 { Four } else { Eight };
-        self.code.load(size, into, from, offset);
-        Ok(())
-    }
-
-    /// Loads the number at the address in the first register.
-    fn number_at(&mut self, into: R) -> Result<(), Malformed> {
-        self.cast(NUMBER)?;
-        self.number(into, R::R0, [NUMBER, "tv_sec"], 8)
-    }
-
-    /// Takes the address in the first register for that of a structure.
-    fn cast(&mut self, structure: &str) -> Result<(), Malformed> {
-        let number = self.btf.find(TypeKind::Struct, structure)?;
-        self.code.set(R::R2, number.cast_signed());
-        let cast = self.btf.find(TypeKind::Function, CAST)?;
-        self.code.call_kernel(cast.cast_signed());
-        Ok(())
     }
 }

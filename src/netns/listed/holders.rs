@@ -9,7 +9,8 @@ use zerocopy::FromBytes as _;
 use super::{INODE, INUM, NODE, PROCESS, THREAD, Writer};
 use crate::bpf::Size::{Eight, Four};
 use crate::bpf::{
-    self, BTF, Btf, Condition, Hook, Instruction, Malformed, Register as R, TypeKind, ValueKind,
+    self, BTF, Btf, CAST, Condition, Hook, Instruction, Malformed, Register as R, TypeKind,
+    Typed as _, ValueKind,
 };
 use crate::error::Error;
 
@@ -67,7 +68,7 @@ const CONTEXT: &str = "bpf_iter__task_file";
 
 const WANTED: [(TypeKind, &str); 12] = [
     (TypeKind::Function, FUNCTION),
-    (TypeKind::Function, super::CAST),
+    (TypeKind::Function, CAST),
     (TypeKind::Struct, CONTEXT),
     (TypeKind::Struct, "bpf_iter_meta"),
     (TypeKind::Struct, super::TASK),
@@ -97,7 +98,7 @@ fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
     writer.code.copy(HOME, R::R1);
     writer.begin(CONTEXT)?;
     writer.code.jump(Condition::Is(NODE, 0), done);
-    writer.load(FILE, HOME, [CONTEXT, "file"])?;
+    writer.pointer(FILE, HOME, [CONTEXT, "file"])?;
     writer.code.jump(Condition::Is(FILE, 0), done);
     let number = btf.offset(CONTEXT, "fd", ValueKind::Number(4))?;
     writer.code.load(Four, R::R1, HOME, number);
@@ -106,8 +107,8 @@ fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
     writer.code.load(Four, R::R1, NODE, process);
     writer.code.store(Four, R::STACK, PROCESS, R::R1);
     writer.namespace(HOME, NODE, done)?;
-    writer.load(R::R1, FILE, ["file", "f_inode"])?;
-    writer.load(R::R2, R::R1, ["inode", "i_sb"])?;
+    writer.pointer(R::R1, FILE, ["file", "f_inode"])?;
+    writer.pointer(R::R2, R::R1, ["inode", "i_sb"])?;
     let kind = btf.offset("super_block", "s_magic", ValueKind::Number(8))?;
     writer.code.load(Eight, R::R2, R::R2, kind);
     writer.code.jump(Condition::Is(R::R2, SOCKFS), socket);
@@ -120,11 +121,11 @@ fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
     writer.code.set_unsigned(R::R2, SOCKET);
     writer.code.add_register(R::R1, R::R2);
     writer.code.store(Four, R::STACK, THREAD, R::R1);
-    writer.load(R::R1, FILE, ["file", "private_data"])?;
+    writer.pointer(R::R1, FILE, ["file", "private_data"])?;
     writer.cast("socket")?;
-    writer.load(R::R1, R::R0, ["socket", "sk"])?;
+    writer.pointer(R::R1, R::R0, ["socket", "sk"])?;
     writer.code.jump(Condition::Is(R::R1, 0), done);
-    writer.load(R::R1, R::R1, ["sock", "__sk_common.skc_net.net"])?;
+    writer.pointer(R::R1, R::R1, ["sock", "__sk_common.skc_net.net"])?;
     let inode = btf.offset("net", INUM, ValueKind::Number(4))?;
     writer.code.load(Four, R::R3, R::R1, inode);
     writer.code.place(tell);

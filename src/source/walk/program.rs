@@ -16,7 +16,8 @@ use self::steps::{BYTE, LONG, POINTER, SHORT, WORD, within};
 use super::record::{Extent, Head, STRAYED, TABLE};
 use crate::bpf::Size::{Eight, Four, One};
 use crate::bpf::{
-    Assembler, Btf, Condition, Instruction, Label, Malformed, Register as R, TypeKind, ValueKind,
+    Assembler, Btf, CAST, Condition, Instruction, Label, Malformed, NUMBER, Register as R,
+    TypeKind, Typed as _, ValueKind,
 };
 use crate::model::Family;
 use crate::source::Request;
@@ -29,8 +30,6 @@ const GET_CURRENT_TASK_BTF: i32 = 158;
 
 /// The kernel function called for each element, to which the program is attached.
 pub(super) const FUNCTION: &str = "bpf_iter_bpf_map_elem";
-/// `struct timespec64` begins with an eight-byte number; used to read such a number at any address.
-const NUMBER: [&str; 2] = ["timespec64", "tv_sec"];
 
 const KEY: &str = "bpf_iter__bpf_map_elem";
 const TCP: &str = "tcp_sock";
@@ -38,7 +37,6 @@ const REST: &str = "inet_timewait_sock";
 const OPENING: &str = "inet_request_sock";
 /// A socket and its inode.
 const FILE: &str = "socket_alloc";
-const CAST: &str = "bpf_rdonly_cast";
 const TABLES: &str = "inet_hashinfo";
 /// Sockets with one address and port.
 const PORT: &str = "inet_bind2_bucket";
@@ -57,7 +55,7 @@ pub(super) const WANTED: [(TypeKind, &str); 20] = [
     (TypeKind::Struct, PORT),
     (TypeKind::Struct, BUCKET_OF_PORTS),
     (TypeKind::Struct, "hlist_node"),
-    (TypeKind::Struct, NUMBER[0]),
+    (TypeKind::Struct, NUMBER),
     (TypeKind::Struct, COMMON),
     (TypeKind::Struct, "sock"),
     (TypeKind::Struct, TCP),

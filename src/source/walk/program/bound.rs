@@ -19,7 +19,7 @@ use super::{
     TCP, TIME_WAIT, Writer, ZERO,
 };
 use crate::bpf::Size::{Eight, One};
-use crate::bpf::{Btf, Condition, Instruction, Label, Malformed, Register as R};
+use crate::bpf::{Btf, Condition, Instruction, Label, Malformed, Register as R, Typed as _};
 use crate::source::Request;
 use crate::source::walk::record::Extent;
 

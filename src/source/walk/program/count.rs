@@ -4,7 +4,7 @@ use super::super::counts::{COUNTED, IN_USE, LAST_END, NOW, OF_ELEMENT, PORTS, WA
 use super::steps::{BYTE, LONG, SHORT, WORD};
 use super::{AF_INET6, REST, SOCKET, TIME_WAIT, Writer};
 use crate::bpf::Size::{Eight, One, Two};
-use crate::bpf::{Condition, Label, Malformed, Register as R};
+use crate::bpf::{Condition, Label, Malformed, Register as R, Typed as _};
 use crate::model::{RETRANSMITS, UNREAD};
 
 /// `TCP_ESTABLISHED` (`include/net/tcp_states.h`).

@@ -1,8 +1,18 @@
 //! Basic operations of the program.
 
-use super::{CAST, NUMBER, OUTPUT, RECORD, SEQ_WRITE, SOCKET, TCP, Writer, ZERO};
-use crate::bpf::Size::{Eight, Four, One, Two};
-use crate::bpf::{Malformed, Register as R, Size, TypeKind, ValueKind};
+use super::{OUTPUT, RECORD, SEQ_WRITE, SOCKET, TCP, Writer, ZERO};
+use crate::bpf::Size::Eight;
+use crate::bpf::{Assembler, Btf, Malformed, Register as R, Size, Typed, ValueKind, size};
+
+impl Typed for Writer<'_> {
+    fn code(&mut self) -> &mut Assembler {
+        &mut self.code
+    }
+
+    fn btf(&self) -> &Btf<'_> {
+        self.btf
+    }
+}
 
 impl Writer<'_> {
     /// Writes the record to the output.
@@ -14,38 +24,6 @@ impl Writer<'_> {
         self.code
             .set(R::R3, bytes.map_err(|cause| cause.to_string())?);
         self.code.call(SEQ_WRITE);
-        Ok(())
-    }
-
-    pub(super) fn call_kernel(&mut self, function: &str) -> Result<(), Malformed> {
-        let number = self.btf.find(TypeKind::Function, function)?;
-        self.code.call_kernel(number.cast_signed());
-        Ok(())
-    }
-
-    /// Casts the address in the first register to this structure.
-    pub(super) fn cast(&mut self, structure: &str) -> Result<(), Malformed> {
-        let number = self.btf.find(TypeKind::Struct, structure)?;
-        self.code.set(R::R2, number.cast_signed());
-        self.call_kernel(CAST)
-    }
-
-    /// Reads the eight-byte number at the address in the first register.
-    pub(super) fn number_at(&mut self, into: R) -> Result<(), Malformed> {
-        self.cast(NUMBER[0])?;
-        self.load(into, R::R0, LONG, NUMBER)
-    }
-
-    pub(super) fn load(
-        &mut self,
-        into: R,
-        from: R,
-        value: ValueKind,
-        field: [&str; 2],
-    ) -> Result<(), Malformed> {
-        let [structure, path] = field;
-        let offset = self.btf.offset(structure, path, value)?;
-        self.code.load(size(value), into, from, offset);
         Ok(())
     }
 
@@ -99,15 +77,6 @@ pub(super) const SHORT: ValueKind = ValueKind::Number(2);
 pub(super) const WORD: ValueKind = ValueKind::Number(4);
 pub(super) const LONG: ValueKind = ValueKind::Number(8);
 pub(super) const POINTER: ValueKind = ValueKind::Pointer;
-
-pub(super) const fn size(value: ValueKind) -> Size {
-    match value {
-        BYTE => One,
-        SHORT => Two,
-        WORD => Four,
-        _ => Eight,
-    }
-}
 
 /// The path to a field in the structures at the start of `struct tcp_sock`.
 pub(super) fn within(path: &str) -> String {

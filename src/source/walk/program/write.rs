@@ -9,7 +9,7 @@ use super::{
     TIME_WAIT, Writer,
 };
 use crate::bpf::Size::{Eight, Four, One};
-use crate::bpf::{Condition, Label, Malformed, Register as R, ValueKind};
+use crate::bpf::{Condition, Label, Malformed, Register as R, Typed as _, ValueKind};
 
 impl Writer<'_> {
     pub(super) fn write_socket(&mut self) -> Result<(), Malformed> {
