@@ -571,7 +571,7 @@ fn every_format_tells_the_result() {
     assert!(named.text().starts_with("destroyed "), "{named:?}");
     let unasked = lsock(["-tn", "--columns", "result"]);
     assert_eq!(unasked.status, Some(2), "{unasked:?}");
-    assert!(unasked.stderr.contains("add -K"), "{unasked:?}");
+    assert!(unasked.stderr.contains("result needs -K"), "{unasked:?}");
     let connection = Connection::open();
     let quiet = lsock(["-Ktq", "--yes", &format!("dport = {}", connection.port())]);
     assert_eq!(

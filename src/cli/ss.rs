@@ -254,7 +254,7 @@ impl Typed {
             input: Input::Auto,
             netns: self.netns.iter().map(|word| Wanted::of(word)).collect(),
             check: Check {
-                // What is recorded is not shown, and read completely.
+                // A recording is complete and shows nothing.
                 quiet: self.record.is_some(),
                 strict: self.record.is_some(),
                 ..Check::default()

@@ -15,7 +15,7 @@ pub enum Stage {
     Owners,
 }
 
-/// Defines the borrowed and the owned row. Both copy what is `copied`; what is `lent` is borrowed by one and
+/// Defines the borrowed and the owned row. Both copy the members `copied`; those `lent` are borrowed by one and
 /// owned by the other.
 macro_rules! row {
     (

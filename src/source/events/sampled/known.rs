@@ -22,7 +22,7 @@ const MOST_UNSEEN: usize = 65_536;
 /// Complete rounds that must show that nothing replaced a socket that none of them saw.
 const UNSEEN_LOOKS: u64 = 2;
 
-/// What is reported of a socket that is gone, besides ends and identity.
+/// The reported fields of a socket that is gone, besides ends and identity.
 #[derive(Debug, Clone, Copy)]
 struct Facts {
     /// The number of its connection.
