@@ -73,7 +73,7 @@ impl TaskFiles {
             match self {
                 Self::Iterator(link) => return link.iterate().and_then(read).map_err(failed),
                 Self::Tables(tables) => {
-                    if let Some(known) = tables.read().map_err(failed)? {
+                    if let Some(known) = tables.read()? {
                         return Ok(known);
                     }
                     *self = match tables.grown(Path::new(BTF)) {

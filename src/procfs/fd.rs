@@ -148,7 +148,10 @@ pub fn walk_rest(
     let unknown: Vec<u32> = first.iter().copied().filter(is_unknown).collect();
     let read = |walker: &mut Walker<'_>, pid| walker.process(pid, threads);
     let mut found = spread(directory.as_fd(), &unknown, read);
-    found.descriptors.extend(known.descriptors);
+    // Usually these are nearly all: they are not copied.
+    let mut descriptors = known.descriptors;
+    descriptors.append(&mut found.descriptors);
+    found.descriptors = descriptors;
     found.rings.extend(known.rings);
     let again = open_directory(&directory, ".").and_then(numbers_in);
     let mut later = again.map_err(unread)?;

@@ -10,7 +10,7 @@
 //!
 //! Records go to memory shared with us. Needs Linux 6.9 (`may_goto`).
 
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use super::{ANON_INODE_FS_MAGIC, ANONYMOUS, FdRecord, MOST_IN_VAIN, SOCKFS_MAGIC};
@@ -60,7 +60,7 @@ const MOST: usize = 1 << 24;
 #[derive(Debug)]
 pub(in crate::enrich) struct Tables {
     link: Link,
-    memory: Numbers,
+    map: Map,
     /// Records that fit.
     room: usize,
 }
@@ -71,14 +71,13 @@ impl Tables {
         let room = (files + files / 4 + SPARE).min(MOST);
         let bytes = room * size_of::<FdRecord>();
         let map = Map::new(MapKind::Value, usize::from(HEADER.unsigned_abs()) + bytes)?;
-        let memory = Numbers::of(&map)?;
         let (program, function) = bpf::describe(btf, &WANTED, |btf| {
             let last = i32::try_from(bytes).map_err(|cause| cause.to_string())? - RECORD;
             let program = program(btf, map.descriptor(), last)?;
             Ok((program, btf.find(TypeKind::Function, FUNCTION)?))
         })?;
         let link = bpf::attach("lsock_tables", &program, Hook::Iterator(function))?;
-        Ok(Self { link, memory, room })
+        Ok(Self { link, map, room })
     }
 
     /// A larger one, after one that was too small; `None` = this was the largest.
@@ -87,33 +86,42 @@ impl Tables {
     }
 
     /// Reads the tables of every task; `None` if there are too many descriptors.
-    pub(super) fn read(&self) -> io::Result<Option<Known>> {
-        for place in 0..2 {
-            self.memory.set(place, 0);
-        }
-        let mut output = self.link.iterate()?;
-        // Nothing is written here: the kernel returns after each million tasks.
-        for attempt in 0.. {
-            match output.read(&mut [0]) {
-                Err(cause)
-                    if cause.kind() == io::ErrorKind::WouldBlock && attempt < MOST_IN_VAIN => {}
-                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-                Err(cause) => return Err(cause),
-                Ok(_) => break,
-            }
-        }
-        if self.memory.get(1) != 0 {
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses, or tasks never end.
+    pub(super) fn read(&self) -> Result<Option<Known>, Error> {
+        // Mapped only now: what was written stays in our memory as long as the mapping does.
+        let memory = Numbers::of(&self.map)?;
+        memory.set(0, 0);
+        memory.set(1, 0);
+        let run = self.link.iterate().and_then(run_to_end);
+        run.map_err(|cause| Error::bpf("run over tasks", cause))?;
+        if memory.get(1) != 0 {
             return Ok(None);
         }
-        let length = usize::try_from(self.memory.get(0)).unwrap_or_default();
+        let length = usize::try_from(memory.get(0)).unwrap_or_default();
         let records = length / size_of::<FdRecord>();
         let record = |place| {
-            let inode = self.memory.get(2 + 2 * place);
-            let [pid, fd]: [u32; 2] = zerocopy::transmute!(self.memory.get(3 + 2 * place));
+            let inode = memory.get(2 + 2 * place);
+            let [pid, fd]: [u32; 2] = zerocopy::transmute!(memory.get(3 + 2 * place));
             FdRecord { inode, pid, fd }
         };
         Ok(Some(collected((0..records).map(record), records)))
     }
+}
+
+/// The program writes nothing to the iterator's output: the kernel returns after each million tasks.
+fn run_to_end(mut output: impl io::Read) -> io::Result<()> {
+    for attempt in 0.. {
+        match output.read(&mut [0]) {
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+            Err(cause) if cause.kind() == io::ErrorKind::WouldBlock && attempt < MOST_IN_VAIN => {}
+            Err(cause) => return Err(cause),
+            Ok(_) => break,
+        }
+    }
+    Ok(())
 }
 
 /// Sorts records by kind.

@@ -268,7 +268,8 @@ fn program_and_its_run_leave_no_descriptor() {
     // Another test may have one briefly.
     let few = (0..200).any(|_| {
         own(&mut ways);
-        links() <= ways.len()
+        // The reader of tables keeps its map, too.
+        links() <= ways.len() + 1
     });
     assert!(few, "{} descriptors", links());
 }
