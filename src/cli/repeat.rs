@@ -32,7 +32,8 @@ pub(super) fn joined(arguments: Vec<OsString>, definition: &clap::Command) -> Ve
             option == NAME || !option.starts_with(b"--") && option.ends_with(&[LETTER]);
         let value = match glued {
             b"" if is_repeated => arguments.next_if(|next| is_seconds(next.as_bytes(), definition)),
-            [first, ..] if is_repeated && is_of_a_number(*first) => {
+            // No option is called `-`.
+            [first, ..] if is_repeated && (is_of_a_number(*first) || *first == b'-') => {
                 Some(OsString::from_vec(glued.to_vec()))
             }
             _ => None,

@@ -603,6 +603,7 @@ fn repeating_refuses_what_is_no_time() {
         ),
         ("below zero", &["-c", "-1"], "-c: \"-1\"", number),
         ("below zero, joined", &["-c=-1"], "-c: \"-1\"", number),
+        ("below zero, glued", &["-tc-1"], "-c: \"-1\"", number),
         (
             "below zero, long",
             &["--continuous=-0.5"],
