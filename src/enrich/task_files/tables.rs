@@ -96,7 +96,7 @@ impl Tables {
         memory.set(0, 0);
         memory.set(1, 0);
         let run = self.link.iterate().and_then(run_to_end);
-        run.map_err(|cause| Error::bpf("run over tasks", cause))?;
+        run.map_err(|cause| Error::bpf("run over descriptors", cause))?;
         if memory.get(1) != 0 {
             return Ok(None);
         }
