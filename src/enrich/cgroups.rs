@@ -9,6 +9,7 @@ use std::{fs, io};
 
 use procfs::process::MountInfo;
 
+use crate::model::{Fact, Place};
 use crate::procfs::mounts::{mounts, point};
 use crate::syscall;
 
@@ -231,6 +232,14 @@ fn mount_point(mounts: &[MountInfo]) -> Option<PathBuf> {
     let mut cgroup2 = mounts.iter().filter(|mount| mount.fs_type == "cgroup2");
     let whole = cgroup2.clone().find(|mount| mount.root == "/");
     whole.or_else(|| cgroup2.next()).map(point)
+}
+
+/// The short name of a cgroup. A name that could be confused with a removed cgroup or a path is not used.
+pub(super) fn made_in<'a>(maker: Option<&'a Place>, cgroup: &'a [u8]) -> &'a [u8] {
+    let facts = [Fact::Container, Fact::Pod, Fact::Unit];
+    let name = maker.and_then(|place| facts.iter().find_map(|fact| place.get(*fact)));
+    let is_clear = |name: &&[u8]| *name != GONE && !name.starts_with(b"/");
+    name.filter(is_clear).unwrap_or(cgroup)
 }
 
 #[cfg(test)]

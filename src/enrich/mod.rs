@@ -31,7 +31,7 @@ use crate::model::{
 use crate::netns::{self, Namespace, Namespaces};
 use crate::procfs::fd::Walk;
 use crate::procfs::moment::Moment;
-use cgroups::Cgroups;
+use cgroups::{Cgroups, made_in};
 #[cfg(feature = "cli")]
 pub use hosts::{Mapped, resolve};
 pub use interfaces::Interfaces;
@@ -490,14 +490,6 @@ impl Enricher {
         let owners = self.owners.as_ref();
         owners.map_or_else(Vec::new, |owners| owners.warnings(self.names.tasks))
     }
-}
-
-/// The short name of a cgroup. A name that could be confused with a removed cgroup or a path is not used.
-fn made_in<'a>(maker: Option<&'a Place>, cgroup: &'a [u8]) -> &'a [u8] {
-    let facts = [Fact::Container, Fact::Pod, Fact::Unit];
-    let name = maker.and_then(|place| facts.iter().find_map(|fact| place.get(*fact)));
-    let is_clear = |name: &&[u8]| *name != cgroups::GONE && !name.starts_with(b"/");
-    name.filter(is_clear).unwrap_or(cgroup)
 }
 
 #[cfg(test)]

@@ -47,9 +47,10 @@ impl TaskFiles {
     ///
     /// When the kernel has no such iterator, or refuses it.
     pub(super) fn load(files: usize) -> Result<Self, Error> {
-        let tables = Tables::load(Path::new(BTF), files);
-        tables.map_or_else(
-            |_| Self::iterator(Path::new(BTF)),
+        // On other architectures, loads may be reordered.
+        let tables = cfg!(target_arch = "x86_64").then(|| Tables::load(Path::new(BTF), files).ok());
+        tables.flatten().map_or_else(
+            || Self::iterator(Path::new(BTF)),
             |tables| Ok(Self::Tables(tables)),
         )
     }
