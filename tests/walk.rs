@@ -151,10 +151,16 @@ fn summaries_are_those_of_netlink_in_every_state() {
     if !can_walk() {
         return;
     }
-    // Beside those of the scene: one direction shut without a FIN, and much that nobody reads.
-    let pairs: Vec<_> = [V4, V6].map(|ip| tcp::pair(ip).unwrap()).into();
+    // Beside those of the scene: one direction shut without a FIN, timers that mean nothing, and much that nobody
+    // reads.
+    let pairs: Vec<_> = [V4, V6, V4].map(|ip| tcp::pair(ip).unwrap()).into();
     pairs[0].client.shutdown(Shutdown::Read).unwrap();
-    (&pairs[1].client).write_all(&vec![0; 20_000]).unwrap();
+    for pair in &pairs[1..] {
+        for end in [&pair.client, &pair.server] {
+            setsockopt(end, sockopt::KeepAlive, &true).unwrap();
+        }
+        (&pair.client).write_all(&vec![0; 20_000]).unwrap();
+    }
     for words in [
         &["-t"][..],
         &["-t4"],
@@ -482,6 +488,39 @@ fn what_becomes_time_wait_meanwhile_is_listed_once() {
         }
     });
     assert_eq!(found(&format!("{filter} and state time-wait")), ports);
+}
+
+/// Some of them in the middle of a long chain, and so many side by side that the kernel calls for smaller parts.
+#[test]
+fn who_is_bound_among_many_is_listed() {
+    let Some(_namespace) = fresh() else { return };
+    if !can_walk() {
+        return;
+    }
+    tcp::options::allow_descriptors(16_000).unwrap();
+    let shared = |port| {
+        let socket = tcp::socket(V4).unwrap();
+        setsockopt(&socket, sockopt::ReusePort, &true).unwrap();
+        rustix::net::bind(&socket, &SocketAddr::new(V4, port)).unwrap();
+        socket
+    };
+    let listener = shared(0);
+    let address: SockaddrIn = getsockname(listener.as_raw_fd()).unwrap();
+    let some = || (0..20).map(|_| shared(address.port())).collect::<Vec<_>>();
+    let mut sockets = some();
+    rustix::net::listen(&listener, 400).unwrap();
+    let pairs = (0..300).map(|_| {
+        let client = tcp::connect(&listener).unwrap();
+        (client, tcp::accept(&listener).unwrap())
+    });
+    let pairs: Vec<_> = pairs.collect();
+    sockets.extend(some());
+    sockets.extend((30_000..31_000).map(|port| bind_to((V4, port).into())));
+    let columns = ["-a", "--columns", "state,src,inode"];
+    let [netlink, bpf] = ["netlink", "bpf"].map(|source| rows(source, &columns));
+    assert_eq!(netlink, bpf);
+    let bound = bpf.iter().filter(|row| row.starts_with("BOUND"));
+    assert_eq!((bound.count(), pairs.len()), (sockets.len(), 300));
 }
 
 /// Binds a socket to a port, which others may share.

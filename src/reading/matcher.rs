@@ -30,8 +30,8 @@ pub struct Hidden {
 }
 
 impl Hidden {
-    /// Removes what is not shown from a row.
-    pub const fn hide(self, row: &mut Row<'_>) {
+    /// The shown part of a row.
+    pub const fn from(self, mut row: Row<'_>) -> Row<'_> {
         if self.owners {
             row.processes = None;
             row.process_status = None;
@@ -42,6 +42,7 @@ impl Hidden {
         if self.users {
             row.user = None;
         }
+        row
     }
 }
 
@@ -120,8 +121,7 @@ impl Matcher {
                 stage,
                 ..self.enricher.row(socket)
             };
-            let mut shown = row;
-            self.unsearched.hide(&mut shown);
+            let shown = self.unsearched.from(row);
             let search = &mut self.search;
             decision = rule.decide(&row, &mut |text| search(&shown, text));
         }
@@ -172,11 +172,8 @@ impl Matcher {
     pub fn row<'a>(&'a mut self, socket: &'a Socket) -> Row<'a> {
         if let Some(rates) = &mut self.rates {
             rates.read(socket);
-        } else if self.enricher.knows(socket) {
-            return Row {
-                stage: Stage::Owners,
-                ..Row::bare(socket)
-            };
+        } else if let Some(row) = self.enricher.known(socket) {
+            return row;
         }
         if self.reached < Stage::Names {
             self.look_up(socket, Stage::Names);
@@ -185,10 +182,9 @@ impl Matcher {
             self.look_up(socket, Stage::Owners);
         }
         self.look_beside(socket);
-        let mut row = self.enricher.row(socket);
-        row.rates = self.rates.as_ref().and_then(Transfers::rates);
-        self.hidden.hide(&mut row);
-        row
+        let rates = self.rates.as_ref().and_then(Transfers::rates);
+        let row = self.enricher.row(socket);
+        self.hidden.from(Row { rates, ..row })
     }
 
     /// Begins another listing.

@@ -187,17 +187,15 @@ impl Steps {
             Stage::Socket => Row::bare(socket),
             stage => self.names.row(event, socket, stage),
         };
-        let mut shown = row;
-        self.hidden.hide(&mut shown);
+        let shown = self.hidden.from(row);
         let search = &mut self.search;
         rule.decide(&Row { stage, ..row }, &mut |text| search(&shown, text))
     }
 
     /// The row of an event's socket, with everything shown looked up.
     pub fn row<'s>(&'s self, event: &'s Event) -> Row<'s> {
-        let mut row = self.names.row(event, &event.socket, Stage::Owners);
-        self.hidden.hide(&mut row);
-        row
+        self.hidden
+            .from(self.names.row(event, &event.socket, Stage::Owners))
     }
 
     /// Forgets the connection of an event if that closed it.

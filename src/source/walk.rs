@@ -22,13 +22,13 @@ use std::path::{Path, PathBuf};
 use self::bound::BoundRows;
 use self::counts::Counts;
 pub(super) use self::program::Scope;
-use self::program::{FUNCTION, Plan, WANTED, program};
+use self::program::{FUNCTION, LISTS, Plan, WANTED, program};
 use self::reader::Reader;
 use self::record::{Detailed, Extent, Head};
 use super::channel::REPEATS;
 use super::decoder::Decoder;
 use super::{Detail, NetlinkSource, Outcome, Request, Source, Visitor};
-use crate::bpf::{self, BTF, Hook, Instruction, Link, Map, MapKind, TypeKind};
+use crate::bpf::{self, BTF, Hook, Link, Map, MapKind, Numbers, TypeKind};
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{
@@ -254,6 +254,19 @@ fn shift(scope: Scope) -> u32 {
     parts.ilog2()
 }
 
+/// Elements that stand for the parts of the table, or of a half of it. Each has the number of elements before, as a
+/// power of two that of all, and that of the half.
+fn elements(shift: u32, half: Option<u64>) -> Result<Map, Error> {
+    let elements = 1_u32 << (shift - u32::from(half.is_some()));
+    let half = half.unwrap_or(0);
+    let number = (half * u64::from(elements)) | (u64::from(shift) << 32) | (half << 40);
+    let elements = usize::try_from(elements).unwrap_or_default();
+    let map = Map::new(MapKind::Elements, 8 * elements)?;
+    let numbers = Numbers::of(&map)?;
+    (0..elements).for_each(|element| numbers.set(element, number));
+    Ok(map)
+}
+
 /// The number of TCP sockets in `net/sockstat`: of this namespace, or of all, but `TIME_WAIT` only of this one.
 fn sockets(scope: Scope) -> Option<u64> {
     let names = match scope {
@@ -344,9 +357,8 @@ pub(super) struct Walk {
     extent: Extent,
     /// Counters, if sockets are counted instead of recorded.
     counts: Option<Counts>,
-    /// The program that finds bound sockets, and the function that it is attached to.
-    bound: Option<(Vec<Instruction>, u32)>,
-    shift: u32,
+    /// The search for bound sockets, if it applies.
+    bound: Option<bound::Search>,
     /// Its result, if proven.
     found: Option<BoundRows>,
 }
@@ -401,20 +413,22 @@ impl Walk {
             Detail::Line => Extent::Head,
             Detail::Usual | Detail::All => Extent::Detailed,
         };
-        let shift = shift(scope);
         // First what fails at once without privileges.
-        let map = Map::new(MapKind::Elements, 8 << shift)?;
+        let map = elements(shift(scope), None)?;
         let counts = is_counted.then(Counts::new).transpose()?;
+        let lists = Map::new(MapKind::Value, LISTS)?;
+        let of_bound = bound::Search::applies(request).then(|| Map::new(MapKind::Value, LISTS));
+        let of_bound = of_bound.transpose()?;
         let plan = Plan {
             scope,
-            shift,
             extent,
             counts: counts.as_ref().map(|counts| counts.map.descriptor()),
+            lists: lists.descriptor(),
         };
         let (program, function, bound) = bpf::describe(btf, &WANTED, |btf| {
             let function = btf.find(TypeKind::Function, FUNCTION)?;
-            let bound = bound::program(btf, plan, request);
-            let bound = bound.map(|program| (program, function));
+            let bound =
+                of_bound.and_then(|lists| bound::Search::new(btf, lists, scope, request).ok());
             Ok((program(btf, plan, request)?, function, bound))
         })?;
         let hook = Hook::Elements(function, map.descriptor());
@@ -425,15 +439,14 @@ impl Walk {
             extent,
             counts,
             bound,
-            shift,
             found: None,
         })
     }
 
     /// Finds bound sockets, if requested.
     pub(super) fn look_for_bound(&mut self) {
-        if let Some((program, function)) = self.bound.take() {
-            self.found = bound::look(&program, function, self.shift).ok().flatten();
+        if let Some(search) = self.bound.take() {
+            self.found = search.run().ok().flatten();
         }
     }
 

@@ -106,18 +106,16 @@ impl Listing<'_> {
             return Ok(ControlFlow::Continue(()));
         }
         let decision = self.matcher.decide(socket, rule);
-        let is_held = decision.held() == Some(true);
         self.tally.add(decision);
-        self.kept.add(socket, decision);
         if let Decision::CannotTell { by_source, .. } = decision
             && by_source
         {
             undecided.get_or_insert(socket.source);
         }
-        if let (true, Some(unlisted)) = (is_held, &mut self.unlisted) {
+        if let (Some(true), Some(unlisted)) = (decision.held(), &mut self.unlisted) {
             unlisted.list(socket.inode);
         }
-        if is_held && !self.is_full {
+        if decision.held() == Some(true) && !self.is_full {
             self.is_full = self.show(socket)?.is_break();
         }
         Ok(if self.is_enough() {
@@ -322,7 +320,6 @@ impl Visitor for Reading<'_, '_> {
         let listing = &mut *self.listing;
         listing.shown = 0;
         listing.output.checkpoint();
-        listing.kept.checkpoint();
         self.before = (listing.tally, listing.is_full, self.undecided);
     }
 
@@ -330,7 +327,6 @@ impl Visitor for Reading<'_, '_> {
         let listing = &mut *self.listing;
         let is_taken = listing.shown == 0 || listing.output.rollback();
         if is_taken {
-            listing.kept.rollback();
             listing.shown = 0;
             (listing.tally, listing.is_full, self.undecided) = self.before;
         }

@@ -18,7 +18,7 @@ use crate::render::events::{EventLayout, EventWriter, Lives, Step, carried, rfc_
 use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::summary::Totals;
-use crate::render::told::{Literal, Member, Texts, Told};
+use crate::render::told::{Member, Told};
 use crate::render::{Envelope, Extras, Field, Format, Layout, Repetition, Sink, cell, digits};
 use crate::text::{self, escape};
 
@@ -205,27 +205,27 @@ impl<'w> Records<'w> {
         }
         self.begin();
         self.fields += columns.len() - 1;
-        let Some(shape) = columns.of(row) else {
-            return;
-        };
-        for member in &shape.told {
-            let out = &mut self.out.buffer;
-            member.key.write(out);
-            match &member.column.get(row) {
-                None => {}
-                Some(Datum::Number(number)) => digits::integer(out, *number),
-                Some(Datum::Name(name)) if !self.is_safe && text::is_plain(name) => {
-                    out.extend_from_slice(name);
-                }
-                Some(value) => {
-                    let start = out.len();
-                    if field(out, member.column, value, row) {
-                        self.quote(start);
-                    }
+        let (told, rest) = columns.of(row);
+        for member in told {
+            // Usually one comma: pushing is faster than copying a slice.
+            for comma in member.key.bytes() {
+                self.out.buffer.push(comma);
+            }
+            if let Some(value) = member.column.get(row) {
+                let start = self.out.buffer.len();
+                field(&mut self.out.buffer, member.column, value, row);
+                // These may contain any character.
+                if let Datum::Name(_)
+                | Datum::Path(_)
+                | Datum::Numbers(_)
+                | Datum::Processes(_)
+                | Datum::End(_) = value
+                {
+                    self.quote(start);
                 }
             }
         }
-        shape.rest.write(&mut self.out.buffer);
+        self.out.buffer.extend_from_slice(rest.as_bytes());
     }
 
     /// Adds the first fields of records.
@@ -311,14 +311,10 @@ fn cells(columns: &[Field]) -> Told {
     let commas = iter::once("").chain(iter::repeat(","));
     let cells = columns.iter().zip(commas).map(|(column, comma)| Member {
         column: *column,
-        key: Literal::new(comma.to_owned()),
+        key: comma.to_owned(),
         parts: Vec::new(),
     });
-    let nothing = Texts {
-        absent: "",
-        quote: "",
-    };
-    Told::new(cells.collect(), nothing)
+    Told::new(cells.collect(), "")
 }
 
 /// The columns without structures: each of their parts once.
@@ -339,9 +335,8 @@ fn numbers(out: &mut Vec<u8>, list: &[u32]) {
     out.push(b']');
 }
 
-/// Writes a value; true if it may contain any character.
-fn field(out: &mut Vec<u8>, column: Field, value: &Datum<'_>, row: &Row<'_>) -> bool {
-    match *value {
+fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
+    match value {
         Datum::Name(name) => out.extend_from_slice(escape(name).as_bytes()),
         Datum::Path(name) => {
             let (first, rest) = text::unix_name_parts(name);
@@ -382,12 +377,8 @@ fn field(out: &mut Vec<u8>, column: Field, value: &Datum<'_>, row: &Row<'_>) -> 
             }
         }
         // Structures have a column for each part.
-        _ => {
-            cell::literal(out, value);
-            return false;
-        }
+        _ => cell::literal(out, &value),
     }
-    true
 }
 
 #[cfg(test)]

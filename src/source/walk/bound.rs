@@ -9,11 +9,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;
 
-use super::program::{FUNCTION, Plan, WANTED, bound_program};
+use super::program::{FUNCTION, LISTS, Plan, WANTED, bound_program};
 use super::reader::records;
 use super::record::{Detailed, Extent, STRAYED, TABLE};
-use super::{Scope, shift};
-use crate::bpf::{self, Btf, Hook, Instruction, Link, Map, MapKind, Numbers, TypeKind};
+use super::{Scope, elements, sockets};
+use crate::bpf::{self, Btf, Hook, Instruction, Link, Malformed, Map, MapKind, TypeKind};
 use crate::error::Error;
 use crate::model::State;
 use crate::source::Request;
@@ -24,74 +24,97 @@ pub(super) type BoundRows = BTreeMap<u64, Detailed>;
 /// Limit of sockets kept.
 const MOST: usize = 30_000;
 
+/// Average of sockets in an element: so many that their chains can advance together, and so few that they stay in the
+/// caches until they are looked at.
+const TOGETHER: u64 = 1 << 13;
+
 /// Finds those of the own namespace, without any other walk; `None` = not proven.
 ///
 /// # Errors
 ///
 /// When the kernel refuses, or its types have an unknown layout.
 pub(super) fn find(btf: &Path, request: &Request) -> Result<Option<BoundRows>, Error> {
-    let scope = Scope::Own(None);
-    let shift = shift(Scope::Table);
-    let plan = Plan {
-        scope,
-        shift,
-        extent: Extent::Detailed,
-        counts: None,
-    };
-    let (program, function) = bpf::describe(btf, &WANTED, |btf| {
-        let program = bound_program(btf, plan, request)?;
-        Ok((program, btf.find(TypeKind::Function, FUNCTION)?))
-    })?;
-    look(&program, function, shift)
-}
-
-/// The program, if it applies.
-pub(super) fn program(btf: &Btf<'_>, plan: Plan, request: &Request) -> Option<Vec<Instruction>> {
-    // On other architectures, loads may be reordered.
-    let is_possible = cfg!(target_arch = "x86_64") && request.states.contains(State::Bound);
-    let program = is_possible.then(|| bound_program(btf, plan, request));
-    program.and_then(Result::ok)
-}
-
-/// Runs the program, each half of the table in a thread; `None` = not proven.
-pub(super) fn look(
-    program: &[Instruction],
-    function: u32,
-    shift: u32,
-) -> Result<Option<BoundRows>, Error> {
-    let maps = [half(shift, 0)?, half(shift, 1)?];
-    let [first, second] = maps
-        .each_ref()
-        .map(|map| Hook::Elements(function, map.descriptor()));
-    let program = bpf::load("lsock_bound", program, first)?;
-    let [first, second] = [program.attach(first)?, program.attach(second)?];
-    let run = |link: &Link| link.iterate().and_then(read);
-    let found = thread::scope(|scope| {
-        let other = thread::Builder::new().spawn_scoped(scope, || run(&second));
-        let mut found = run(&first)?;
-        let other = match other {
-            Ok(other) => other
-                .join()
-                .unwrap_or_else(|_| Err(io::ErrorKind::Other.into())),
-            Err(_) => run(&second),
-        }?;
-        found.rows.extend(other.rows);
-        found.is_proven &= other.is_proven && found.rows.len() <= MOST;
-        Ok(found.proven())
+    let lists = Map::new(MapKind::Value, LISTS)?;
+    let search = bpf::describe(btf, &WANTED, |btf| {
+        Search::new(btf, lists, Scope::Own(None), request)
     });
-    found.map_err(|cause| Error::bpf("look for bound sockets", cause))
+    search?.run()
 }
 
-/// The elements for a half of the table.
-fn half(shift: u32, which: u64) -> Result<Map, Error> {
-    let elements = 1 << (shift - 1);
-    let map = Map::new(MapKind::Elements, 8 * elements)?;
-    if which != 0 {
-        let numbers = Numbers::of(&map)?;
-        let before = which * u64::try_from(elements).unwrap_or_default();
-        (0..elements).for_each(|element| numbers.set(element, before));
+/// A program that is not yet loaded.
+#[derive(Debug)]
+pub(super) struct Search {
+    program: Vec<Instruction>,
+    function: u32,
+    _lists: Map,
+}
+
+impl Search {
+    /// True if bound sockets are requested and can be found.
+    pub(super) fn applies(request: &Request) -> bool {
+        // On other architectures, loads may be reordered.
+        cfg!(target_arch = "x86_64") && request.states.contains(State::Bound)
     }
-    Ok(map)
+
+    /// # Errors
+    ///
+    /// When the kernel lacks a type, field or function, which the error names.
+    pub(super) fn new(
+        btf: &Btf<'_>,
+        lists: Map,
+        scope: Scope,
+        request: &Request,
+    ) -> Result<Self, Malformed> {
+        let plan = Plan {
+            scope,
+            extent: Extent::Detailed,
+            counts: None,
+            lists: lists.descriptor(),
+        };
+        Ok(Self {
+            program: bound_program(btf, plan, request)?,
+            function: btf.find(TypeKind::Function, FUNCTION)?,
+            _lists: lists,
+        })
+    }
+
+    /// Runs the program; `None` = not proven.
+    pub(super) fn run(&self) -> Result<Option<BoundRows>, Error> {
+        let usual = sockets(Scope::Table).unwrap_or(0) / TOGETHER;
+        let shift = usual.clamp(1 << 4, 1 << 12).next_power_of_two().ilog2();
+        let found = match self.run_in(shift)? {
+            // The records of an element did not fit.
+            Err(cause) if cause.kind() == io::ErrorKind::ArgumentListTooLong => {
+                self.run_in(super::shift(Scope::Table))?
+            }
+            found => found,
+        };
+        found.map_err(|cause| Error::bpf("look for bound sockets", cause))
+    }
+
+    /// Runs the program, each half of the table in a thread.
+    fn run_in(&self, shift: u32) -> Result<io::Result<Option<BoundRows>>, Error> {
+        let maps = [elements(shift, Some(0))?, elements(shift, Some(1))?];
+        let [first, second] = maps
+            .each_ref()
+            .map(|map| Hook::Elements(self.function, map.descriptor()));
+        let program = bpf::load("lsock_bound", &self.program, first)?;
+        let [first, second] = [program.attach(first)?, program.attach(second)?];
+        let run = |link: &Link| link.iterate().and_then(read);
+        Ok(thread::scope(|scope| {
+            let other = thread::Builder::new().spawn_scoped(scope, || run(&second));
+            let mut found = run(&first)?;
+            let other = match other {
+                Ok(other) => other
+                    .join()
+                    .unwrap_or_else(|_| Err(io::ErrorKind::Other.into())),
+                Err(_) => run(&second),
+            }?;
+            found.rows.extend(other.rows);
+            found.is_proven &= other.is_proven && found.rows.len() <= MOST;
+            Ok(found.proven())
+        }))
+    }
 }
 
 /// What was found in a part of the table.

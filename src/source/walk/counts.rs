@@ -20,8 +20,14 @@ pub(super) const OF_ELEMENT: i16 = 8 * 4;
 pub(super) const LAST_END: i16 = 8 * 8;
 /// Offset of the current tick.
 pub(super) const NOW: i16 = 8 * 9;
+/// Offset of a number that is set if a socket of the current element was looked at more closely.
+pub(super) const LOOKED: i16 = 8 * 10;
+/// Offset of the same number for the element before.
+pub(super) const LOOKED_BEFORE: i16 = 8 * 11;
+/// Offsets of the addresses of `struct proto` that sockets have been created with.
+pub(super) const PROTOCOLS: [i16; 2] = [8 * 12, 8 * 13];
 /// Offset of a byte for each port.
-pub(super) const PORTS: i16 = 8 * 10;
+pub(super) const PORTS: i16 = 8 * 14;
 /// The byte of a port that a counted socket has.
 pub(super) const IN_USE: u8 = 1;
 /// The byte of a port whose sockets are not counted.
@@ -29,7 +35,7 @@ pub(super) const WATCHED: u8 = 2;
 
 const NUMBERS: usize = FIRST_PORT + (1 << 16) / 8;
 /// The number with the byte of port 0.
-const FIRST_PORT: usize = 10;
+const FIRST_PORT: usize = 14;
 
 /// The counters' memory.
 #[derive(Debug)]

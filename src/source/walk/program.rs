@@ -6,13 +6,17 @@
 
 mod bound;
 mod count;
+mod lists;
 mod steps;
 mod write;
 
 use std::mem::offset_of;
 
 pub(super) use self::bound::bound_program;
+pub(super) use self::lists::LISTS;
+use self::lists::{INDEX_BITS, List, SLOTS};
 use self::steps::{BYTE, LONG, POINTER, SHORT, WORD, within};
+use super::counts::LOOKED_BEFORE;
 use super::record::{Extent, Head, STRAYED, TABLE};
 use crate::bpf::Size::{Eight, Four, One};
 use crate::bpf::{
@@ -83,7 +87,11 @@ const BASE: i16 = RECORD - 32;
 const NOW: i16 = RECORD - 40;
 const PORTS: i16 = RECORD - 48;
 const ZERO: i16 = RECORD - 56;
-const LOWEST: i16 = RECORD - 128;
+const LOWEST: i16 = SLOTS;
+/// Index of the first entry for this half of the table.
+const HALF: i16 = ZERO - 8;
+/// The number of elements as a power of two.
+const SHIFT: i16 = SLOTS;
 
 // Registers that calls preserve.
 const OUTPUT: R = R::R6;
@@ -94,6 +102,7 @@ const SOCKET: R = R::R8;
 const BUCKET: R = R::R9;
 
 // States with other structures than a socket (`include/net/tcp_states.h`), and others.
+const ESTABLISHED: i32 = 1;
 const SYN_SENT: i32 = 2;
 const SYN_RECV: i32 = 3;
 const FIN_WAIT2: i32 = 5;
@@ -117,13 +126,17 @@ const TOUCHED: [(ValueKind, &str); 10] = [
 ];
 
 /// As [`TOUCHED`], for sockets that are counted.
-const COUNTED: [(ValueKind, &str); 6] = [
+const COUNTED: [(ValueKind, &str); 4] = [
     (POINTER, "skc_nulls_node.next"),
     (BYTE, "skc_state"),
+    (WORD, "sk_receive_queue.qlen"),
+    (BYTE, "sk_shutdown"),
+];
+/// The rest for those that are looked at more closely.
+const LOOKED_AT: [(ValueKind, &str); 3] = [
     (WORD, "copied_seq"),
     (WORD, "rcv_nxt"),
     (BYTE, "icsk_pending"),
-    (BYTE, "sk_shutdown"),
 ];
 
 struct Writer<'p> {
@@ -137,11 +150,11 @@ struct Writer<'p> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
     pub(super) scope: Scope,
-    /// The number of elements as a power of two; each stands for a part of the table.
-    pub(super) shift: u32,
     pub(super) extent: Extent,
     /// The map of counters, if it counts.
     pub(super) counts: Option<i32>,
+    /// The map of lists.
+    pub(super) lists: i32,
 }
 
 /// # Errors
@@ -240,11 +253,19 @@ impl<'p> Writer<'p> {
         self.load(R::R2, R::R1, POINTER, [KEY, "key"])?;
         self.code.jump(Condition::Is(R::R2, 0), done);
         self.code.load(Four, BUCKET, R::R2, 0);
-        // Its value is the number of elements in the maps before.
         self.load(R::R2, R::R1, POINTER, [KEY, "value"])?;
         self.code.jump(Condition::Is(R::R2, 0), done);
-        self.code.load(Four, R::R2, R::R2, 0);
+        self.code.load(Eight, R::R3, R::R2, 0);
+        self.code.copy(R::R2, R::R3);
+        self.code.lower_half(R::R2);
         self.code.add_register(BUCKET, R::R2);
+        self.code.copy(R::R2, R::R3);
+        self.code.shift_up(R::R2, 24);
+        self.code.shift_down(R::R2, 56);
+        self.code.store(Eight, R::STACK, SHIFT, R::R2);
+        self.code.shift_down(R::R3, 40);
+        self.code.shift_up(R::R3, INDEX_BITS - 1);
+        self.code.store(Eight, R::STACK, HALF, R::R3);
         self.load(R::R1, R::R1, POINTER, [KEY, "meta"])?;
         self.load(OUTPUT, R::R1, POINTER, ["bpf_iter_meta", "seq"])?;
         self.code.call(GET_CURRENT_TASK_BTF);
@@ -271,7 +292,8 @@ impl<'p> Writer<'p> {
         self.forget(BUCKET);
         // Buckets for each element; in a small table most elements have none.
         self.code.copy(R::R3, NODE);
-        self.code.shift_down(R::R3, self.plan.shift.cast_signed());
+        self.code.load(Eight, R::R2, R::STACK, SHIFT);
+        self.code.shift_down_by(R::R3, R::R2);
         self.code.add_number(R::R3, 1);
         self.code.multiply(BUCKET, R::R3);
         self.code.jump(Condition::Above(BUCKET, NODE), done);
@@ -295,29 +317,61 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    /// Prefetches the first socket of each bucket: these loads do not depend on each other, whereas one after another
-    /// each would wait for memory.
+    /// Prefetches the sockets: first the first one of each bucket, then those behind it.
     fn touch(&mut self) -> Result<(), Malformed> {
-        let [next, over] = [(); 2].map(|()| self.code.label());
+        let [next, rest, over] = [(); 3].map(|()| self.code.label());
+        let sockets = List::first(SLOTS);
+        self.reset(&[sockets.count]);
         self.code.copy(SOCKET, BUCKET);
         self.code.place(next);
         self.code.jump(Condition::TooLong, over);
         self.code.load(Eight, R::R1, R::STACK, BUCKETS);
-        self.code.jump(Condition::Same(SOCKET, R::R1), over);
-        self.first_node(SOCKET, R::R1, next)?;
+        self.code.jump(Condition::Same(SOCKET, R::R1), rest);
+        self.first_node(SOCKET, NODE, next)?;
+        self.push(sockets, sockets.count, NODE, rest);
+        self.touch_socket(NODE)?;
+        self.code.jump(Condition::Always, next);
+        self.code.place(rest);
+        self.advance(
+            sockets,
+            over,
+            |_, _| Ok(()),
+            |writer, next| {
+                writer.code.copy(R::R1, NODE);
+                writer.number_at(SOCKET)?;
+                writer.code.jump(Condition::HasBits(SOCKET, 1), next);
+                writer.code.jump(Condition::Is(SOCKET, 0), next);
+                writer.touch_socket(SOCKET)
+            },
+        )?;
+        self.code.place(over);
+        Ok(())
+    }
+
+    /// Loads a field of each cache line of the socket with the node at this address.
+    fn touch_socket(&mut self, node: R) -> Result<(), Malformed> {
+        self.code.copy(R::R1, node);
         self.socket_at()?;
         for (value, field) in self.touched() {
             self.load(R::R1, R::R0, *value, [TCP, &within(field)])?;
         }
-        self.code.jump(Condition::Always, next);
-        self.code.place(over);
+        if let Some(counts) = self.plan.counts {
+            let touched = self.code.label();
+            self.code.set_map_value(R::R3, counts);
+            self.code.load(Eight, R::R1, R::R3, LOOKED_BEFORE);
+            self.code.jump(Condition::Is(R::R1, 0), touched);
+            for (value, field) in LOOKED_AT {
+                self.load(R::R1, R::R0, value, [TCP, &within(field)])?;
+            }
+            self.code.place(touched);
+        }
         Ok(())
     }
 
     /// One field in each cache line.
     fn touched(&self) -> &'static [(ValueKind, &'static str)] {
         let is_narrow =
-            !self.request.narrow.operations().is_empty() || self.wanted() & STATES != STATES;
+            !self.request.narrow.operations().is_empty() || self.wanted() & 1 << ESTABLISHED == 0;
         match self.plan.extent {
             _ if is_narrow => &TOUCHED[..2],
             _ if self.plan.counts.is_some() => &COUNTED,

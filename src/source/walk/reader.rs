@@ -54,7 +54,7 @@ impl<R: Record> Piece<R> {
                     Ok(more) => length += more,
                     Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
                     Err(cause) if cause.kind() == ErrorKind::ArgumentListTooLong => {
-                        break Some(Err(io::Error::other(TOO_MANY)));
+                        break Some(Err(io::Error::new(cause.kind(), TOO_MANY)));
                     }
                     Err(cause) => break Some(Err(cause)),
                 },

@@ -87,9 +87,9 @@ fn what_a_kernel_does_not_have_is_named() {
         &btf,
         Plan {
             scope: Scope::Own(None),
-            shift: 14,
             extent: Extent::Head,
             counts: None,
+            lists: 0,
         },
         &request(StateSet::ALL, Detail::Line),
     )

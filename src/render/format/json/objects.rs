@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::value::{key, opening, value};
 use crate::model::{Row, Summary};
 use crate::render::out::Out;
-use crate::render::told::{Literal, Member, Texts, Told};
+use crate::render::told::{Member, Told};
 use crate::render::{Envelope, Field, Repetition};
 
 /// Writes the objects of a document, one per line or all on one line, or without a document.
@@ -112,13 +112,7 @@ impl Members {
             all.push(member(before, whole, parts.collect()));
         }
         Self {
-            told: Told::new(
-                all,
-                Texts {
-                    absent: "null",
-                    quote: "\"",
-                },
-            ),
+            told: Told::new(all, "null"),
             scratch: Vec::new(),
         }
     }
@@ -132,14 +126,12 @@ impl Members {
     }
 
     pub(in crate::render) fn write(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
-        let Some(shape) = self.told.of(row) else {
-            return;
-        };
-        for member in &shape.told {
-            member.key.write(out);
+        let (told, rest) = self.told.of(row);
+        for member in told {
+            out.extend_from_slice(member.key.as_bytes());
             value(out, &mut self.scratch, member.column.get(row), member, row);
         }
-        shape.rest.write(out);
+        out.extend_from_slice(rest.as_bytes());
     }
 }
 
@@ -163,6 +155,6 @@ pub(in crate::render) fn grouped(columns: &[Field]) -> Vec<(Field, Vec<Field>)> 
 }
 
 fn member(before: &str, column: Field, parts: Vec<Member>) -> Member {
-    let key = Literal::new(format!("{before}\"{}\":", column.key()));
+    let key = format!("{before}\"{}\":", column.key());
     Member { column, key, parts }
 }

@@ -1,48 +1,59 @@
 //! The program that lists bound sockets.
 //!
-//! It takes no locks, so it proves for each bucket that it saw everything that was there for the whole time (new
-//! entries are inserted at the front):
+//! It takes no locks, so it proves for each element that it saw every bound socket that was there for the whole time
+//! (new entries are inserted at the front of a chain):
 //!
-//! - Each node must point back to where it was found, before and after its successor is read. So both were adjacent
-//!   in some chain.
-//! - The last socket of a chain must belong to the address and port where the chain began, and a second walk of a
-//!   bucket must find the same addresses and ports: nothing was moved into another chain meanwhile.
+//! - Each node must point back to where it was found. So both were adjacent in some chain. The last one must do so
+//!   before and after the end of the chain is read.
+//! - The chains of sockets must end at the addresses and ports where they began, and a second walk of the buckets must
+//!   find the same addresses and ports: nothing was moved into another chain meanwhile.
 //!
-//! What cannot be proven in a few attempts is reported. A bucket that is walked again reports its sockets again.
-//! more.
+//! What cannot be proven in a few attempts is reported. An element that is walked again reports its sockets again.
+//!
+//! The chains of an element advance together, one node of each at a time: one after another, each node would wait for
+//! the memory of the one before. The addresses of the links to the next nodes are in two lists.
 
 use std::mem::offset_of;
 
+use super::lists::{LISTED_AHEAD, List, ROUND, SLOTS};
 use super::steps::{BYTE, POINTER, SHORT, within};
 use super::{
-    BASE, BUCKET, BUCKET_OF_PORTS, BUCKETS, Head, LOWEST, NODE, PORT, Plan, REST, SOCKET, STRAYED,
-    TCP, TIME_WAIT, Writer, ZERO,
+    BASE, BUCKET, BUCKET_OF_PORTS, BUCKETS, Head, NODE, PORT, Plan, REST, SOCKET, STRAYED, TCP,
+    TIME_WAIT, Writer,
 };
 use crate::bpf::Size::{Eight, One};
 use crate::bpf::{Btf, Condition, Instruction, Label, Malformed, Register as R, Typed as _};
 use crate::source::Request;
-use crate::source::walk::record::Extent;
 
-/// Limit of walks of a bucket.
+/// Limit of walks of an element.
 const ATTEMPTS: i32 = 16;
 
 // Further stack slots.
-/// The address of the bucket's first link.
-const HEAD: i16 = ZERO - 8;
-/// The address of the link that led to a node.
-const LINK: i16 = ZERO - 16;
-/// The addresses of the first link to its sockets, and of the link that led to a socket.
-const OWNERS: i16 = ZERO - 24;
-const LINK_OF_SOCKET: i16 = ZERO - 32;
-/// The addresses of a socket's node, and of the next one.
-const NODE_OF_SOCKET: i16 = ZERO - 40;
-const NEXT: i16 = ZERO - 48;
-/// The sum of the nodes' addresses.
-const SUM: i16 = ZERO - 56;
-/// The sum of the previous walk; 0 = there was none.
-const BEFORE: i16 = ZERO - 64;
-/// Attempts left.
-const ATTEMPT: i16 = LOWEST;
+/// The number of the element's first bucket.
+const FIRST: i16 = SLOTS;
+/// The numbers of entries in the lists of addresses and ports, and of sockets.
+const PORT_COUNT: i16 = SLOTS + 8;
+const SOCKET_COUNT: i16 = SLOTS + 16;
+/// The sum of the nodes of addresses and ports.
+const SUM: i16 = SLOTS + 24;
+/// The same at the first walk.
+const BEFORE: i16 = SLOTS + 32;
+/// Attempts made.
+const ATTEMPT: i16 = SLOTS + 40;
+/// The sum of the first links of chains with several sockets, less those of the chains where they ended.
+const ENDS: i16 = SLOTS + 48;
+/// The address of the next node.
+const NEXT: i16 = SLOTS + 56;
+
+/// Nodes that are prefetched together.
+const AHEAD: i32 = 8;
+
+/// Where to go if something changed, and if it cannot be proven.
+#[derive(Clone, Copy)]
+struct Ways {
+    again: Label,
+    unproven: Label,
+}
 
 /// `TCP_CLOSE` (`include/net/tcp_states.h`).
 const CLOSE: i32 = 7;
@@ -55,11 +66,6 @@ pub(in crate::source::walk) fn bound_program(
     plan: Plan,
     request: &Request,
 ) -> Result<Vec<Instruction>, Malformed> {
-    let plan = Plan {
-        extent: Extent::Detailed,
-        counts: None,
-        ..plan
-    };
     let mut writer = Writer::new(btf, plan, request);
     writer.look_for_bound()?;
     Ok(writer.code.finish())
@@ -67,67 +73,50 @@ pub(in crate::source::walk) fn bound_program(
 
 impl Writer<'_> {
     fn look_for_bound(&mut self) -> Result<(), Malformed> {
-        let [
-            next_bucket,
-            again,
-            attempt,
-            next_port,
-            next_link,
-            over,
-            first,
-            unproven,
-            done,
-        ] = [(); 9].map(|()| self.code.label());
+        let [again, next_bucket, listed, compare, unproven, done] =
+            [(); 6].map(|()| self.code.label());
+        let ways = Ways { again, unproven };
+        let [ports, sockets] = [PORT_COUNT, SOCKET_COUNT];
+        let [ports, sockets] = [List::first(ports), List::second(sockets)];
         self.begin(["bhash2", "bhash_size"], 1, done)?;
-        self.touch_ports()?;
+        self.keep(FIRST, BUCKET);
+        self.reset(&[ATTEMPT]);
+        self.code.place(again);
+        self.code.jump(Condition::TooLong, unproven);
+        self.get(R::R1, ATTEMPT);
+        self.code.jump(Condition::Is(R::R1, ATTEMPTS), unproven);
+        self.code.add_number(R::R1, 1);
+        self.keep(ATTEMPT, R::R1);
+        self.reset(&[SUM, ENDS, PORT_COUNT, SOCKET_COUNT]);
+        self.get(BUCKET, FIRST);
         self.code.place(next_bucket);
         self.code.jump(Condition::TooLong, unproven);
         self.get(R::R1, BUCKETS);
-        self.code.jump(Condition::Same(BUCKET, R::R1), done);
+        self.code.jump(Condition::Same(BUCKET, R::R1), listed);
         self.first_port(BUCKET)?;
-        self.keep(HEAD, R::R1);
-        self.number_at(NODE)?;
-        self.code.jump(Condition::Is(NODE, 0), next_bucket);
-        self.zero(R::R1);
-        self.code.add_number(R::R1, ATTEMPTS);
-        self.keep(ATTEMPT, R::R1);
-        self.code.place(again);
-        self.zero(R::R1);
-        self.keep(BEFORE, R::R1);
-        self.code.place(attempt);
-        self.get(R::R1, ATTEMPT);
-        self.code.jump(Condition::Is(R::R1, 0), unproven);
-        self.code.add_number(R::R1, -1);
-        self.keep(ATTEMPT, R::R1);
-        self.zero(R::R1);
-        self.keep(SUM, R::R1);
-        self.get(R::R1, HEAD);
-        self.keep(LINK, R::R1);
-        self.code.place(next_port);
-        self.code.jump(Condition::TooLong, unproven);
-        self.get(R::R1, LINK);
-        self.number_at(NODE)?;
-        self.code.jump(Condition::Is(NODE, 0), over);
-        self.test_back(NODE, LINK, again)?;
+        self.code.copy(NODE, R::R1);
+        self.number_at(R::R1)?;
+        self.code.jump(Condition::Is(R::R1, 0), next_bucket);
+        self.push(ports, ports.count, NODE, unproven);
+        self.code.jump(Condition::Always, next_bucket);
+        self.code.place(listed);
+        self.advance(ports, unproven, Self::touch_listed, |writer, next| {
+            writer.look_at_port(sockets, ways, next)
+        })?;
         self.get(R::R1, SUM);
-        self.code.add_register(R::R1, NODE);
-        self.keep(SUM, R::R1);
-        self.get(R::R1, BEFORE);
-        self.code.jump(Condition::IsNot(R::R1, 0), next_link);
-        self.test_port(next_link)?;
-        self.look_at_sockets(again, unproven)?;
-        self.code.place(next_link);
-        self.keep(LINK, NODE);
-        self.code.jump(Condition::Always, next_port);
-        self.code.place(over);
+        self.code.jump(Condition::Is(R::R1, 0), done);
+        self.keep(BEFORE, R::R1);
+        self.advance(sockets, unproven, Self::touch_listed, |writer, next| {
+            writer.look_at_socket(again, next)
+        })?;
+        self.get(R::R1, ENDS);
+        self.code.jump(Condition::IsNot(R::R1, 0), again);
+        self.walk_again(compare, unproven)?;
+        self.code.place(compare);
         self.get(R::R1, SUM);
         self.get(R::R2, BEFORE);
-        self.code.jump(Condition::Same(R::R1, R::R2), next_bucket);
-        self.code.jump(Condition::Is(R::R2, 0), first);
-        self.code.jump(Condition::Always, again);
-        self.code.place(first);
-        self.keep(BEFORE, R::R1);
-        self.code.jump(Condition::Always, attempt);
+        self.code.jump(Condition::Differ(R::R1, R::R2), again);
+        self.code.jump(Condition::Always, done);
         self.code.place(unproven);
         self.clear();
         self.set(One, offset_of!(Head, family), i32::from(STRAYED));
@@ -138,31 +127,119 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Prefetches each bucket's addresses and ports, as [`touch`](Self::touch) does.
-    fn touch_ports(&mut self) -> Result<(), Malformed> {
-        let [next, next_port, over] = [(); 3].map(|()| self.code.label());
-        let [node, owners] = self.places_in_port()?;
-        self.code.copy(SOCKET, BUCKET);
-        self.code.place(next);
-        self.code.jump(Condition::TooLong, over);
+    /// Adds up the nodes of addresses and ports again.
+    fn walk_again(&mut self, over: Label, unproven: Label) -> Result<(), Malformed> {
+        let [next_bucket, next_node] = [(); 2].map(|()| self.code.label());
+        self.reset(&[SUM]);
+        self.get(BUCKET, FIRST);
+        self.code.place(next_bucket);
+        self.code.jump(Condition::TooLong, unproven);
         self.get(R::R1, BUCKETS);
-        self.code.jump(Condition::Same(SOCKET, R::R1), over);
-        self.first_port(SOCKET)?;
-        self.code.place(next_port);
-        self.code.jump(Condition::TooLong, over);
-        self.number_at(NODE)?;
-        self.code.jump(Condition::Is(NODE, 0), next);
-        if self.request.narrow.local_port.is_none() {
-            self.code.copy(R::R1, NODE);
-            self.code.add_number(R::R1, owners - node);
-            self.number_at(R::R1)?;
-            self.socket_of_port()?;
-            self.load(R::R1, R::R0, BYTE, [TCP, &within("skc_state")])?;
-            self.load(R::R1, R::R0, POINTER, [TCP, &within("icsk_bind2_hash")])?;
-        }
+        self.code.jump(Condition::Same(BUCKET, R::R1), over);
+        self.first_port(BUCKET)?;
+        self.code.copy(NODE, R::R1);
+        self.code.place(next_node);
+        self.code.jump(Condition::TooLong, unproven);
         self.code.copy(R::R1, NODE);
-        self.code.jump(Condition::Always, next_port);
-        self.code.place(over);
+        self.number_at(SOCKET)?;
+        self.code.jump(Condition::Is(SOCKET, 0), next_bucket);
+        self.add_node();
+        self.code.copy(NODE, SOCKET);
+        self.code.jump(Condition::Always, next_node);
+        Ok(())
+    }
+
+    /// Adds the node in the socket's register, with the link that led to it.
+    fn add_node(&mut self) {
+        self.get(R::R1, SUM);
+        self.code.shift_up(NODE, 7);
+        self.code.exclusive_or(NODE, SOCKET);
+        self.code.add_register(R::R1, NODE);
+        self.keep(SUM, R::R1);
+    }
+
+    /// Before each 16th link of a list, prefetches the nodes that this and the next ones lead to. The index is in the
+    /// first register.
+    fn touch_listed(&mut self, list: List) -> Result<(), Malformed> {
+        let back = self.btf.offset("hlist_node", "pprev", POINTER)?;
+        let touched = self.code.label();
+        self.code
+            .jump(Condition::HasBits(R::R1, AHEAD - 1), touched);
+        self.place_in(list);
+        self.code.copy(NODE, R::R3);
+        for entry in (0..LISTED_AHEAD).step_by(8) {
+            self.code.load(Eight, R::R1, NODE, entry);
+            self.number_at(R::R1)?;
+            self.code.add_number(R::R1, back.into());
+            self.number_at(R::R1)?;
+        }
+        self.code.place(touched);
+        Ok(())
+    }
+
+    /// Looks at the address and port that a link leads to, and lists the link to its sockets.
+    fn look_at_port(&mut self, sockets: List, ways: Ways, next: Label) -> Result<(), Malformed> {
+        let [node, owners] = self.places_in_port()?;
+        let passed = self.code.label();
+        self.code.copy(R::R1, NODE);
+        self.number_at(SOCKET)?;
+        self.code.jump(Condition::Is(SOCKET, 0), next);
+        self.test_back(SOCKET, ways.again)?;
+        self.add_node();
+        self.test_port(passed)?;
+        self.code.copy(NODE, SOCKET);
+        self.code.add_number(NODE, owners - node);
+        self.code.copy(R::R1, NODE);
+        self.number_at(R::R1)?;
+        self.code.jump(Condition::Is(R::R1, 0), passed);
+        self.push(sockets, sockets.count, NODE, ways.unproven);
+        self.code.place(passed);
+        self.code.copy(R::R1, SOCKET);
+        self.number_at(R::R1)?;
+        self.code.jump(Condition::Is(R::R1, 0), next);
+        Ok(())
+    }
+
+    /// Looks at the socket that a link leads to.
+    fn look_at_socket(&mut self, again: Label, next: Label) -> Result<(), Malformed> {
+        let [other, last, begun] = [(); 3].map(|()| self.code.label());
+        self.code.copy(R::R1, NODE);
+        self.number_at(BUCKET)?;
+        self.code.jump(Condition::Is(BUCKET, 0), again);
+        self.test_back(BUCKET, again)?;
+        self.code.copy(R::R1, BUCKET);
+        self.socket_of_port()?;
+        self.code.copy(SOCKET, R::R0);
+        self.of_socket(R::R1, BYTE, "skc_state")?;
+        self.code.jump(Condition::IsNot(R::R1, CLOSE), other);
+        self.of_socket(R::R1, SHORT, "skc_num")?;
+        self.code.jump(Condition::Is(R::R1, 0), other);
+        self.clear();
+        self.let_pass(other)?;
+        self.test_ends(other)?;
+        self.write_bound()?;
+        self.emit()?;
+        self.code.place(other);
+        self.code.copy(R::R1, BUCKET);
+        self.number_at(R::R1)?;
+        self.keep(NEXT, R::R1);
+        self.test_back(BUCKET, again)?;
+        self.get(R::R1, NEXT);
+        self.code.jump(Condition::Is(R::R1, 0), last);
+        self.get(R::R1, ROUND);
+        self.code.jump(Condition::IsNot(R::R1, 0), begun);
+        self.get(R::R1, ENDS);
+        self.code.add_register(R::R1, NODE);
+        self.keep(ENDS, R::R1);
+        self.code.jump(Condition::Always, begun);
+        self.code.place(last);
+        // The only socket was found where the chain begins.
+        self.get(R::R1, ROUND);
+        self.code.jump(Condition::Is(R::R1, 0), next);
+        self.add_end()?;
+        self.code.jump(Condition::Always, next);
+        self.code.place(begun);
+        self.code.copy(SOCKET, BUCKET);
         Ok(())
     }
 
@@ -187,14 +264,13 @@ impl Writer<'_> {
         Ok([node, owners].map(i32::from))
     }
 
-    /// Checks that a node points back to the link that led to it.
-    fn test_back(&mut self, node: R, link: i16, again: Label) -> Result<(), Malformed> {
+    /// Checks that a node points back to the link that led to it, in the node's register.
+    fn test_back(&mut self, node: R, again: Label) -> Result<(), Malformed> {
         let back = self.btf.offset("hlist_node", "pprev", POINTER)?;
         self.code.copy(R::R1, node);
         self.code.add_number(R::R1, back.into());
         self.number_at(R::R1)?;
-        self.get(R::R2, link);
-        self.code.jump(Condition::Differ(R::R1, R::R2), again);
+        self.code.jump(Condition::Differ(R::R1, NODE), again);
         Ok(())
     }
 
@@ -204,7 +280,7 @@ impl Writer<'_> {
             return Ok(());
         };
         let [node, _] = self.places_in_port()?;
-        self.code.copy(R::R1, NODE);
+        self.code.copy(R::R1, SOCKET);
         self.code.add_number(R::R1, -node);
         self.cast(PORT)?;
         self.load(R::R1, R::R0, SHORT, [PORT, "port"])?;
@@ -213,66 +289,25 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Walks the sockets of a node.
-    fn look_at_sockets(&mut self, again: Label, unproven: Label) -> Result<(), Malformed> {
-        let [next, other, last, over] = [(); 4].map(|()| self.code.label());
-        let [node, owners] = self.places_in_port()?;
-        self.code.copy(R::R1, NODE);
-        self.code.add_number(R::R1, owners - node);
-        self.keep(OWNERS, R::R1);
-        self.keep(LINK_OF_SOCKET, R::R1);
-        self.number_at(R::R1)?;
-        self.code.jump(Condition::Is(R::R1, 0), over);
-        self.code.place(next);
-        self.code.jump(Condition::TooLong, unproven);
-        self.keep(NODE_OF_SOCKET, R::R1);
-        self.socket_of_port()?;
-        self.code.copy(SOCKET, R::R0);
-        self.get(R::R2, NODE_OF_SOCKET);
-        self.test_back(R::R2, LINK_OF_SOCKET, again)?;
-        self.of_socket(R::R1, BYTE, "skc_state")?;
-        self.code.jump(Condition::IsNot(R::R1, CLOSE), other);
-        self.of_socket(R::R1, SHORT, "skc_num")?;
-        self.code.jump(Condition::Is(R::R1, 0), other);
-        self.clear();
-        self.let_pass(other)?;
-        self.test_ends(other)?;
-        self.write_bound()?;
-        self.emit()?;
-        self.code.place(other);
-        self.get(R::R1, NODE_OF_SOCKET);
-        self.number_at(R::R1)?;
-        self.keep(NEXT, R::R1);
-        self.get(R::R2, NODE_OF_SOCKET);
-        self.test_back(R::R2, LINK_OF_SOCKET, again)?;
-        self.get(R::R1, NEXT);
-        self.code.jump(Condition::Is(R::R1, 0), last);
-        self.get(R::R2, NODE_OF_SOCKET);
-        self.keep(LINK_OF_SOCKET, R::R2);
-        self.code.jump(Condition::Always, next);
-        self.code.place(last);
-        self.test_last(owners, again)?;
-        self.code.place(over);
-        Ok(())
-    }
-
-    /// Checks that the last socket belongs to this node.
-    fn test_last(&mut self, owners: i32, again: Label) -> Result<(), Malformed> {
+    /// Subtracts the first link of the chain to which the last socket belongs.
+    fn add_end(&mut self) -> Result<(), Malformed> {
         let is_full = self.code.label();
+        let [_, owners] = self.places_in_port()?;
         let own = self.btf.offset(TCP, &within("icsk_bind2_hash"), POINTER)?;
         let rest = self.btf.offset(REST, "tw_tb2", POINTER)?;
         let node = self.place_of_node()?;
         self.of_socket(R::R2, BYTE, "skc_state")?;
-        self.get(R::R1, NODE_OF_SOCKET);
+        self.code.copy(R::R1, BUCKET);
         self.code.add_number(R::R1, i32::from(own) - node);
         self.code.jump(Condition::IsNot(R::R2, TIME_WAIT), is_full);
         self.code
             .add_number(R::R1, i32::from(rest) - i32::from(own));
         self.code.place(is_full);
-        self.number_at(R::R1)?;
-        self.code.add_number(R::R1, owners);
-        self.get(R::R2, OWNERS);
-        self.code.jump(Condition::Differ(R::R1, R::R2), again);
+        self.number_at(R::R2)?;
+        self.code.add_number(R::R2, owners);
+        self.get(R::R1, ENDS);
+        self.code.subtract(R::R1, R::R2);
+        self.keep(ENDS, R::R1);
         Ok(())
     }
 
@@ -286,15 +321,5 @@ impl Writer<'_> {
     fn place_of_node(&self) -> Result<i32, Malformed> {
         let node = within("skc_bind_node.next");
         self.btf.offset(TCP, &node, POINTER).map(i32::from)
-    }
-
-    fn get(&mut self, into: R, place: i16) {
-        self.code.load(Eight, into, R::STACK, place);
-        self.forget(into);
-    }
-
-    fn keep(&mut self, place: i16, from: R) {
-        self.forget(from);
-        self.code.store(Eight, R::STACK, place, from);
     }
 }

@@ -1,14 +1,14 @@
 //! Counts sockets in the program.
 
-use super::super::counts::{COUNTED, IN_USE, LAST_END, NOW, OF_ELEMENT, PORTS, WATCHED};
-use super::steps::{BYTE, LONG, SHORT, WORD};
-use super::{AF_INET6, REST, SOCKET, TIME_WAIT, Writer};
+use super::super::counts::{
+    COUNTED, IN_USE, LAST_END, LOOKED, LOOKED_BEFORE, NOW, OF_ELEMENT, PORTS, PROTOCOLS, WATCHED,
+};
+use super::steps::{BYTE, LONG, POINTER, SHORT, WORD};
+use super::{AF_INET6, ESTABLISHED, REST, SOCKET, TIME_WAIT, Writer};
 use crate::bpf::Size::{Eight, One, Two};
 use crate::bpf::{Condition, Label, Malformed, Register as R, Typed as _};
 use crate::model::{RETRANSMITS, UNREAD};
 
-/// `TCP_ESTABLISHED` (`include/net/tcp_states.h`).
-const ESTABLISHED: i32 = 1;
 /// `ICSK_TIME_PROBE0` (`include/net/inet_connection_sock.h`).
 const PROBE: i32 = 3;
 
@@ -26,6 +26,9 @@ impl Writer<'_> {
         for counter in (0..).step_by(8).take(COUNTED.len()) {
             self.code.store(Eight, R::R3, OF_ELEMENT + counter, R::R1);
         }
+        self.code.load(Eight, R::R2, R::R3, LOOKED);
+        self.code.store(Eight, R::R3, LOOKED_BEFORE, R::R2);
+        self.code.store(Eight, R::R3, LOOKED, R::R1);
     }
 
     /// Adds the counters of an element whose records have fit.
@@ -49,17 +52,7 @@ impl Writer<'_> {
             .jump(Condition::IsNot(R::R1, ESTABLISHED), special);
         self.of_socket(R::R1, BYTE, "sk_shutdown")?;
         self.code.jump(Condition::IsNot(R::R1, 0), special);
-        self.of_socket(R::R1, WORD, "rcv_nxt")?;
-        self.of_socket(R::R2, WORD, "copied_seq")?;
-        self.code.subtract(R::R1, R::R2);
-        self.code.lower_half(R::R1);
-        let unread = UNREAD.cast_signed() - 1;
-        self.require(Condition::AtMost(R::R1, unread), special);
-        self.of_socket(R::R1, BYTE, "icsk_pending")?;
-        self.code.jump(Condition::Is(R::R1, PROBE), special);
-        self.of_socket(R::R1, BYTE, "icsk_retransmits")?;
-        let usual = Condition::AtMost(R::R1, i32::from(RETRANSMITS) - 1);
-        self.require(usual, special);
+        self.look_closer(counts, special)?;
         self.of_socket(R::R1, SHORT, "skc_num")?;
         self.of_socket(R::R2, SHORT, "skc_dport")?;
         self.code.from_network(Two, R::R2);
@@ -99,6 +92,49 @@ impl Writer<'_> {
         self.code.store(Eight, R::R3, OF_ELEMENT, R::R1);
         self.code.jump(Condition::Always, next_node);
         self.code.place(special);
+        Ok(())
+    }
+
+    /// Jumps to `special` for a socket that may be stuck: it has unread data, or retransmits or probes.
+    ///
+    /// That an idle one does not is seen in memory that is read anyway: nothing waits to be received, and there is one
+    /// reference, whereas a timer that runs holds another. This is so for the protocol that the socket was created with;
+    /// others (`sockmap`, TLS, MPTCP) keep data elsewhere.
+    fn look_closer(&mut self, counts: i32, special: Label) -> Result<(), Malformed> {
+        let [closer, usual] = [(); 2].map(|()| self.code.label());
+        self.of_socket(R::R1, WORD, "sk_receive_queue.qlen")?;
+        self.code.jump(Condition::IsNot(R::R1, 0), closer);
+        self.of_socket(R::R1, WORD, "skc_refcnt.refs.counter")?;
+        self.code.jump(Condition::IsNot(R::R1, 1), closer);
+        self.of_socket(R::R1, POINTER, "skc_prot")?;
+        self.code.set_map_value(R::R3, counts);
+        for known in PROTOCOLS {
+            self.code.load(Eight, R::R2, R::R3, known);
+            self.code.jump(Condition::Same(R::R1, R::R2), usual);
+        }
+        self.of_socket(R::R2, POINTER, "sk_prot_creator")?;
+        self.code.jump(Condition::Differ(R::R1, R::R2), closer);
+        let [first, second] = PROTOCOLS;
+        self.code.load(Eight, R::R2, R::R3, first);
+        self.code.store(Eight, R::R3, second, R::R2);
+        self.code.store(Eight, R::R3, first, R::R1);
+        self.code.jump(Condition::Always, usual);
+        self.code.place(closer);
+        self.code.set_map_value(R::R3, counts);
+        self.code.set(R::R1, 1);
+        self.code.store(Eight, R::R3, LOOKED, R::R1);
+        self.of_socket(R::R1, WORD, "rcv_nxt")?;
+        self.of_socket(R::R2, WORD, "copied_seq")?;
+        self.code.subtract(R::R1, R::R2);
+        self.code.lower_half(R::R1);
+        let unread = UNREAD.cast_signed() - 1;
+        self.require(Condition::AtMost(R::R1, unread), special);
+        self.of_socket(R::R1, BYTE, "icsk_pending")?;
+        self.code.jump(Condition::Is(R::R1, PROBE), special);
+        self.of_socket(R::R1, BYTE, "icsk_retransmits")?;
+        let often = Condition::AtMost(R::R1, i32::from(RETRANSMITS) - 1);
+        self.require(often, special);
+        self.code.place(usual);
         Ok(())
     }
 
