@@ -6,13 +6,13 @@
 
 mod bound;
 mod counts;
+mod parts;
 mod program;
 mod reader;
 mod record;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::iter::{once, repeat};
 use std::mem;
@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 
 use self::bound::BoundRows;
 use self::counts::Counts;
+pub(super) use self::parts::paying;
+use self::parts::{PAYS_TO_LOOK, elements, shift, sockets};
 pub(super) use self::program::Scope;
 use self::program::{FUNCTION, LISTS, Plan, WANTED, program};
 use self::reader::Reader;
@@ -28,21 +30,12 @@ use self::record::{Detailed, Extent, Head};
 use super::channel::REPEATS;
 use super::decoder::Decoder;
 use super::{Detail, NetlinkSource, Outcome, Request, Source, Visitor};
-use crate::bpf::{self, BTF, Hook, Link, Map, MapKind, Numbers, TypeKind};
+use crate::bpf::{self, BTF, Hook, Link, Map, MapKind, TypeKind};
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{
     Cause, Family, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning,
 };
-
-/// From this many TCP sockets on the walk costs less than the dump, including its setup.
-const PAYS: u64 = 25_000;
-/// As [`PAYS`], for several namespaces, times their number.
-const PAYS_FOR_ALL: u64 = 50_000;
-/// As [`PAYS_FOR_ALL`], if bound sockets are listed.
-const PAYS_FOR_ALL_WITH_BOUND: u64 = 300_000;
-/// From this many on, checking whether any socket is only bound costs less than listing those over netlink.
-const PAYS_TO_LOOK: u64 = 75_000;
 
 /// When the walk is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,54 +226,6 @@ const fn only(tables: &[Table]) -> Option<Table> {
         [table] => Some(*table),
         _ => None,
     }
-}
-
-/// The number of sockets, if it is so large that the walk costs less than this many dumps, each of which walks the
-/// sockets of all namespaces.
-pub(super) fn paying(scope: Scope, dumps: usize, request: &Request) -> Option<u64> {
-    let least = match (dumps, request.states.contains(State::Bound)) {
-        (1, _) => PAYS,
-        (_, false) => PAYS_FOR_ALL,
-        (_, true) => PAYS_FOR_ALL_WITH_BOUND,
-    };
-    let dumps = u64::try_from(dumps).unwrap_or(u64::MAX);
-    sockets(scope).filter(|count| count.saturating_mul(dumps) >= least)
-}
-
-/// The number of parts in which the table is walked, as a power of two: the records of each must fit into 32 KiB.
-fn shift(scope: Scope) -> u32 {
-    let usual = sockets(scope).map_or(1 << 14, |sockets| sockets / 64);
-    let parts = usual.clamp(1 << 10, 1 << 16).next_power_of_two();
-    parts.ilog2()
-}
-
-/// Elements that stand for the parts of the table, or of a half of it. Each has the number of elements before, as a
-/// power of two that of all, and that of the half.
-fn elements(shift: u32, half: Option<u64>) -> Result<Map, Error> {
-    let elements = 1_u32 << (shift - u32::from(half.is_some()));
-    let half = half.unwrap_or(0);
-    let number = (half * u64::from(elements)) | (u64::from(shift) << 32) | (half << 40);
-    let elements = usize::try_from(elements).unwrap_or_default();
-    let map = Map::new(MapKind::Elements, 8 * elements)?;
-    let numbers = Numbers::of(&map)?;
-    (0..elements).for_each(|element| numbers.set(element, number));
-    Ok(map)
-}
-
-/// The number of TCP sockets in `net/sockstat`: of this namespace, or of all, but `TIME_WAIT` only of this one.
-fn sockets(scope: Scope) -> Option<u64> {
-    let names = match scope {
-        Scope::Own(_) => ["inuse", "tw"],
-        Scope::Table => ["alloc", "tw"],
-    };
-    let text = fs::read_to_string("/proc/net/sockstat").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("TCP: "))?;
-    let number = |name| {
-        let mut words = line.split(' ');
-        words.find(|word| *word == name)?;
-        words.next()?.parse::<u64>().ok()
-    };
-    names.into_iter().map(number).sum()
 }
 
 /// Lends listeners and bound sockets, and remembers the latter: they may be connected when the walk reaches them.

@@ -9,10 +9,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;
 
+use super::Scope;
+use super::parts::{elements, shift, sockets};
 use super::program::{FUNCTION, LISTS, Plan, WANTED, bound_program};
 use super::reader::records;
 use super::record::{Detailed, Extent, STRAYED, TABLE};
-use super::{Scope, elements, sockets};
 use crate::bpf::{self, Btf, Hook, Instruction, Link, Malformed, Map, MapKind, TypeKind};
 use crate::error::Error;
 use crate::model::State;
@@ -81,11 +82,11 @@ impl Search {
     /// Runs the program; `None` = not proven.
     pub(super) fn run(&self) -> Result<Option<BoundRows>, Error> {
         let usual = sockets(Scope::Table).unwrap_or(0) / TOGETHER;
-        let shift = usual.clamp(1 << 4, 1 << 12).next_power_of_two().ilog2();
-        let found = match self.run_in(shift)? {
+        let parts = usual.clamp(1 << 4, 1 << 12).next_power_of_two();
+        let found = match self.run_in(parts.ilog2())? {
             // The records of an element did not fit.
             Err(cause) if cause.kind() == io::ErrorKind::ArgumentListTooLong => {
-                self.run_in(super::shift(Scope::Table))?
+                self.run_in(shift(Scope::Table))?
             }
             found => found,
         };
