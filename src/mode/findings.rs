@@ -1,7 +1,8 @@
-//! Searches for findings among the sockets counted by `-s`. The counts rule most of them out; one more walk
-//! through few states selects the sockets for the rest.
+//! Searches for findings among the sockets counted by `-s`. The counts rule most of them out. The sockets for the
+//! rest were kept by the first reading, or else are read again.
 
 mod hunt;
+mod kept;
 mod lost;
 mod ports;
 #[cfg(test)]
@@ -24,19 +25,20 @@ use crate::reading::Matcher;
 use crate::render::{Counted, Format};
 use crate::source::{Extensions, Recorder, Request, Source};
 use hunt::Hunt;
+pub(super) use kept::Kept;
 
 /// The findings; `None` = not the current sockets of this kernel. Adds to `gaps` why something may be
 /// missing.
 pub(super) fn find(
     query: &Query,
     open: Open<'_>,
-    counts: &Counts,
+    (counts, kept): (&Counts, Kept),
     gaps: &mut Vec<Warning>,
 ) -> Result<Option<Findings>, Error> {
     if !query.input.is_live() {
         return Ok(None);
     }
-    let mut looker = Looker::new(query, open)?;
+    let mut looker = Looker::new(query, open, kept)?;
     let limits = looker.source.limits();
     let mut found = find_in(&mut looker, counts, limits.as_ref());
     if let Format::Metrics(_) = query.format {
@@ -133,9 +135,10 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
     findings
 }
 
-/// Reads the sockets of a query again.
+/// Goes through the sockets of a query again.
 struct Looker<'q> {
     query: &'q Query,
+    kept: Kept,
     source: Box<dyn Source>,
     matcher: Matcher,
     gaps: Vec<Warning>,
@@ -143,12 +146,13 @@ struct Looker<'q> {
 
 impl<'q> Looker<'q> {
     /// Opens the source of the query.
-    fn new(query: &'q Query, open: Open<'_>) -> Result<Self, Error> {
+    fn new(query: &'q Query, open: Open<'_>, kept: Kept) -> Result<Self, Error> {
         let (mut source, _) = open(query, &Recorder::default())?;
         let scope = query.lookups.scope.clone();
         let matcher = telling_owners(query, scope, source.as_mut())?;
         Ok(Self {
             query,
+            kept,
             source,
             matcher,
             gaps: Vec::new(),
@@ -169,34 +173,23 @@ impl<'q> Looker<'q> {
         rules.filter(|rule| !rule.is_never()).collect()
     }
 
-    /// Reads the tables of a protocol once, for all hunts. Returns the states that are not listed.
+    /// Reads the tables of a protocol once, for all hunts that need more than the kept sockets. Returns the states
+    /// that are not listed.
     fn walk(&mut self, rules: &[Rule], hunts: &mut [Hunt]) -> StateSet {
+        let states = self.kept.states();
+        let (mut easy, mut others): (Vec<_>, Vec<_>) =
+            hunts.iter_mut().partition(|hunt| hunt.is_within(states));
+        for socket in self.kept.sockets() {
+            offer(socket, &mut self.matcher, rules, &mut easy);
+        }
         let requests = rules
             .iter()
-            .map(|rule| (rule.table(), request(self.query, rule, hunts)));
+            .map(|rule| (rule.table(), request(self.query, rule, &others)));
         let requests = requests.filter(|(_, request)| request.states != StateSet::EMPTY);
         let requests: Vec<(Table, Request)> = requests.collect();
         let matcher = &mut self.matcher;
         let mut visit = |socket: &Socket| {
-            let of_family = |rule: &&Rule| rule.table().family == socket.family;
-            let Some(rule) = rules.iter().find(of_family) else {
-                return ControlFlow::Continue(());
-            };
-            let mut is_wanted = None;
-            for hunt in hunts.iter_mut() {
-                let is_selected = hunt.selects(socket);
-                if is_selected == Some(false) {
-                    continue;
-                }
-                let decide = || matcher.decide(socket, rule);
-                match (*is_wanted.get_or_insert_with(decide), is_selected) {
-                    (Decision::No | Decision::NotYet, _) => break,
-                    (decision, Some(_)) if decision.held() == Some(true) => {
-                        hunt.take(socket, || Holder::of(&matcher.row(socket)));
-                    }
-                    _ => hunt.undecided += 1,
-                }
-            }
+            offer(socket, matcher, rules, &mut others);
             ControlFlow::Continue(())
         };
         let mut unlisted = StateSet::EMPTY;
@@ -239,8 +232,31 @@ impl<'q> Looker<'q> {
     }
 }
 
+/// Adds a socket to the hunts that select it, if the query does.
+fn offer(socket: &Socket, matcher: &mut Matcher, rules: &[Rule], hunts: &mut [&mut Hunt]) {
+    let of_family = |rule: &&Rule| rule.table().family == socket.family;
+    let Some(rule) = rules.iter().find(of_family) else {
+        return;
+    };
+    let mut is_wanted = None;
+    for hunt in hunts {
+        let is_selected = hunt.selects(socket);
+        if is_selected == Some(false) {
+            continue;
+        }
+        let decide = || matcher.decide(socket, rule);
+        match (*is_wanted.get_or_insert_with(decide), is_selected) {
+            (Decision::No | Decision::NotYet, _) => break,
+            (decision, Some(_)) if decision.held() == Some(true) => {
+                hunt.take(socket, || Holder::of(&matcher.row(socket)));
+            }
+            _ => hunt.undecided += 1,
+        }
+    }
+}
+
 /// Requests from a table what the hunts need of the query.
-fn request(query: &Query, rule: &Rule, hunts: &[Hunt]) -> Request {
+fn request(query: &Query, rule: &Rule, hunts: &[&mut Hunt]) -> Request {
     let asked = query.request(rule);
     let states = hunts.iter().map(|hunt| hunt.states(rule.table().family));
     let needs = |cost| hunts.iter().any(|hunt| hunt.needs(cost));

@@ -5,12 +5,13 @@ mod reading;
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::mem;
 
 pub(super) use output::{Output, buffer};
 
 use super::Messages;
 use super::check::{Counted, Outcome, Tally, conclude};
-use super::findings;
+use super::findings::{self, Kept};
 use super::no_table::Unlisted;
 use super::sources::Open;
 use super::tracked::TrackedTable;
@@ -88,16 +89,24 @@ pub(super) struct Listing<'l> {
     pub(super) asked: bool,
     /// Sockets that processes hold and tables lack, if counted.
     unlisted: Option<Unlisted>,
+    /// Sockets for findings.
+    kept: Kept,
     /// The names to record, if recording.
     recorded: Option<RecordedNames>,
 }
 
 impl<'l> Listing<'l> {
     pub(super) fn new(query: &'l Query, matcher: &'l mut Matcher, output: Output<'l>) -> Self {
+        let is_searched = matches!(output, Output::Counts(..)) && query.input.is_live();
         Self {
             query,
             matcher,
             output,
+            kept: if is_searched {
+                Kept::new()
+            } else {
+                Kept::default()
+            },
             shown: 0,
             is_full: false,
             tally: Tally::default(),
@@ -271,13 +280,19 @@ impl<'l> Listing<'l> {
         else {
             return Ok(Verdict::Done);
         };
+        let mut all = mem::take(&mut self.kept);
+        if !self.summary.diagnostics.is_complete() {
+            // Nothing may be missing.
+            all = Kept::default();
+        }
         let mut findings = None;
         for (netns, counts) in summing.settle(&self.summary) {
             let mut gaps = Vec::new();
             let known = netns.as_ref();
             let namespace = known.and_then(|name| self.matcher.enricher.namespace(name));
+            let kept = all.take(namespace.as_ref().map(|namespace| namespace.inode));
             let query = self.query.within(namespace);
-            let found = findings::find(&query, *open, counts, &mut gaps)?;
+            let found = findings::find(&query, *open, (counts, kept), &mut gaps)?;
             for gap in gaps {
                 let gap = Warning::Within("findings".into(), Box::new(gap)).within(known);
                 messages.note(INCOMPLETE, gap, &mut self.summary.diagnostics);

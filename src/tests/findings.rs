@@ -1,4 +1,4 @@
-//! `-s`: what is wrong, over sockets that are listed once to be counted and once more to be searched.
+//! `-s`: what is wrong, over sockets that are listed once to be counted and, if need be, once more to be searched.
 //!
 //! Thresholds, grouping and sentences are tested beside the search; here are the whole runs. Nobody on
 //! this machine holds the inodes, so that a process is never named.
@@ -113,11 +113,36 @@ fn one_port_at_every_address_and_at_loopback_is_not_checked_where_nobody_is_know
     assert_eq!(finding(&run, "wildcard_and_loopback"), None);
 }
 
-/// Sockets that are held up, so that they are searched once more.
+/// A connection that is searched for once more.
 fn suspicious() -> Look {
-    look(many(20, |_| {
-        tcp(State::CloseWait, "10.0.0.1:22", "10.0.0.9:4000")
-    }))
+    let mut socket = tcp(State::Established, "10.0.0.1:22", "10.0.0.1:22");
+    socket.inode = Some(7);
+    look([socket])
+}
+
+#[test]
+fn states_with_few_sockets_are_not_listed_again() {
+    let at = |state, port: u16| {
+        let mut socket = tcp(state, "10.0.0.1:4000", &format!("10.0.0.9:{port}"));
+        socket.inode = None;
+        socket
+    };
+    let first = look(many(20, |port| at(State::CloseWait, port)));
+    let later = look(many(20, |port| at(State::FinWait2, port)));
+    let run = search(&["-stj", "dport < 50"], &[first.clone(), later.clone()]);
+    let expected = Some(("warning".to_owned(), 20));
+    assert_eq!(finding(&run, "close_wait"), expected, "{}", run.out);
+    // Lost and lent again.
+    let disturbed = first.clone().disturbed(TCP, 15);
+    let run = search(&["-stj"], &[disturbed, later.clone()]);
+    assert_eq!(finding(&run, "close_wait"), expected, "{}", run.out);
+    // The filter excludes one of them.
+    let run = search(&["-stj", "dport != 7"], &[first.clone(), later.clone()]);
+    assert_eq!(finding(&run, "close_wait"), None, "{}", run.out);
+    // Where something is missing, everything is read again.
+    let lost = Warning::failed(format!("{TCP}: the receive buffer overran (ENOBUFS)"));
+    let run = search(&["-stj"], &[first.warns(TCP, lost), later]);
+    assert_eq!(finding(&run, "close_wait"), None, "{}", run.out);
 }
 
 #[test]
@@ -126,7 +151,7 @@ fn search_that_is_refused_makes_the_summary_incomplete() {
     let run = search(&["-stj"], &[suspicious(), refused()]);
     assert_eq!(run.status(), 2);
     assert!(!is_complete(&run), "{}", run.out);
-    assert_eq!(finding(&run, "close_wait"), None);
+    assert_eq!(finding(&run, "self_connected"), None);
     let gap = "lsock: incomplete list: findings: /proc does not list IPv4 TCP sockets\n";
     assert_eq!(run.messages, gap);
 }
@@ -138,8 +163,8 @@ fn search_that_is_disturbed_makes_the_summary_incomplete() {
     assert_eq!(run.status(), 2);
     assert!(!is_complete(&run), "{}", run.out);
     assert_eq!(
-        finding(&run, "close_wait"),
-        Some(("warning".to_owned(), 20))
+        finding(&run, "self_connected"),
+        Some(("warning".to_owned(), 1))
     );
 }
 

@@ -140,6 +140,15 @@ impl Hunt {
         rules.any(|rule| rule.expr().needs().contains(&cost))
     }
 
+    /// True if the TCP sockets in these states, as every reading lends them, are enough.
+    pub(super) fn is_within(&self, states: StateSet) -> bool {
+        let costs = [Cost::Info, Cost::Options, Cost::Memory];
+        let is_within = |rule: &Selecting| rule.states[0].intersection(states) == rule.states[0];
+        self.protocol == Protocol::Tcp
+            && self.rules.iter().all(is_within)
+            && !costs.into_iter().any(|cost| self.needs(cost))
+    }
+
     fn of(&self, family: Family) -> Option<&Selecting> {
         let mut rules = self.rules.iter();
         rules.find(|rule| rule.among.table().family == family)

@@ -16,9 +16,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::hunt::{self, Hunt};
-use super::{Looker, find_in};
+use super::{Kept, Looker, find_in};
 use crate::enrich::OwnerSource;
-use crate::filter::{Expr, Rule};
+use crate::filter::{Decision, Expr, Rule};
 use crate::mode::fake::{FakeKernel, FakeSource, look};
 use crate::model::{
     Counts, FINDINGS, Family, Finding, Findings, Protocol, Row, Selection, Severity, Socket, State,
@@ -65,8 +65,8 @@ fn machine(numbers: &[(&'static str, &[u64])]) -> FakeKernel {
     }
 }
 
-/// The findings, and how many tables were read for them: two in each walk.
-fn search(sockets: &[Socket], limits: &FakeKernel) -> (Vec<Finding>, usize) {
+/// The findings, and how many tables were read for them, two in each walk: without kept sockets, and with them.
+fn search(sockets: &[Socket], limits: &FakeKernel) -> (Vec<Finding>, [usize; 2]) {
     search_among(sockets, limits, |_| ())
 }
 
@@ -75,7 +75,7 @@ fn search_among(
     sockets: &[Socket],
     limits: &FakeKernel,
     add: impl FnOnce(&Path),
-) -> (Vec<Finding>, usize) {
+) -> (Vec<Finding>, [usize; 2]) {
     let (findings, visits) = look_for(sockets, limits, add);
     (findings.found, visits)
 }
@@ -89,7 +89,11 @@ fn not_checked(sockets: &[Socket], limits: &FakeKernel) -> Vec<(&'static str, Se
         .collect()
 }
 
-fn look_for(sockets: &[Socket], limits: &FakeKernel, add: impl FnOnce(&Path)) -> (Findings, usize) {
+fn look_for(
+    sockets: &[Socket],
+    limits: &FakeKernel,
+    add: impl FnOnce(&Path),
+) -> (Findings, [usize; 2]) {
     look_among(sockets, limits, None, add)
 }
 
@@ -99,7 +103,7 @@ fn look_among(
     limits: &FakeKernel,
     family: Option<Family>,
     add: impl FnOnce(&Path),
-) -> (Findings, usize) {
+) -> (Findings, [usize; 2]) {
     let proc = tempfile::TempDir::new().unwrap();
     add(proc.path());
     process(proc.path(), 812, "api", &[7, 80, 81, 82, 83]);
@@ -120,11 +124,21 @@ fn look_among(
         counts.add(&Row::bare(socket));
     }
     counts.listeners.settle();
-    let source = FakeSource::new(vec![look(sockets)]);
-    let open = source.opening();
-    let mut looker = Looker::new(&query, &open).unwrap();
-    let findings = find_in(&mut looker, &counts, limits);
-    (findings, source.visits())
+    let find = |kept| {
+        let source = FakeSource::new(vec![look(sockets)]);
+        let open = source.opening();
+        let mut looker = Looker::new(&query, &open, kept).unwrap();
+        let findings = find_in(&mut looker, &counts, limits);
+        (findings, source.visits())
+    };
+    let mut kept = Kept::new();
+    for socket in sockets {
+        kept.add(socket, Decision::Yes);
+    }
+    let (findings, visits) = find(Kept::default());
+    let (same, fewer) = find(kept);
+    assert_eq!(same, findings);
+    (findings, [visits, fewer])
 }
 
 /// The findings, as kind and severity.
@@ -216,7 +230,7 @@ fn nothing_is_gone_through_where_the_counts_rule_findings_out() {
         .collect();
     let limits = machine(&[("ipv4/ip_local_port_range", &[32768, 60999])]);
     let (findings, visits) = search(&healthy, &limits);
-    assert_eq!((findings, visits), (vec![], 0));
+    assert_eq!((findings, visits), (vec![], [0; 2]));
 }
 
 #[test]
@@ -230,7 +244,44 @@ fn connections_are_gone_through_once_for_all_findings() {
         s.timer = Some(timer(TimerKind::Retransmit, 3));
     }));
     let (findings, visits) = search(&all, &FakeKernel::default());
-    assert_eq!((findings.len(), visits), (4, 2), "{findings:#?}");
+    assert_eq!((findings.len(), visits), (4, [2, 2]), "{findings:#?}");
+    // Without the one whose `tcp_info` is needed.
+    all.pop();
+    let (findings, visits) = search(&all, &FakeKernel::default());
+    assert_eq!((findings.len(), visits), (3, [2, 0]), "{findings:#?}");
+}
+
+#[test]
+fn states_with_too_many_sockets_are_read_again() {
+    for (count, again) in [(4_056, 0), (4_057, 2)] {
+        let mut all = vec![tcp(State::FinWait2); count];
+        all.splice(9..9, vec![tcp(State::CloseWait); 40]);
+        let (findings, visits) = search(&all, &FakeKernel::default());
+        let counts: Vec<u64> = findings.iter().map(|finding| finding.count).collect();
+        let count = u64::try_from(count).unwrap();
+        assert_eq!((counts, visits), (vec![40, count], [2, again]));
+    }
+}
+
+#[test]
+fn only_kept_sockets_since_the_checkpoint_are_rolled_back() {
+    let mut kept = Kept::new();
+    let add = |kept: &mut Kept, count, state| {
+        for socket in &vec![tcp(state); count] {
+            kept.add(socket, Decision::Yes);
+        }
+    };
+    add(&mut kept, 3, State::CloseWait);
+    add(&mut kept, 3_000, State::FinWait2);
+    kept.checkpoint();
+    kept.add(&tcp(State::CloseWait), Decision::No);
+    add(&mut kept, 1_100, State::FinWait2);
+    add(&mut kept, 1, State::CloseWait);
+    assert_eq!(kept.sockets().len(), 4);
+    assert!(!kept.states().contains(State::FinWait2));
+    kept.rollback();
+    assert_eq!(kept.take(None).sockets(), vec![tcp(State::CloseWait); 3]);
+    assert_eq!(kept.sockets(), []);
 }
 
 #[test]

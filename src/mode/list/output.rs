@@ -43,7 +43,7 @@ fn unless_quiet<'w>(query: &Query, out: Box<dyn Write + 'w>) -> Box<dyn Write + 
 
 pub(in crate::mode) enum Output<'l> {
     Rows(Box<RowBuffer<'l>>),
-    /// Counted, and searched for findings in a second walk.
+    /// Counted, and searched for findings.
     Counts(Box<Summing<'l>>, Open<'l>),
     /// Only counted for a check.
     Nothing,

@@ -107,6 +107,7 @@ impl Listing<'_> {
         }
         let decision = self.matcher.decide(socket, rule);
         self.tally.add(decision);
+        self.kept.add(socket, decision);
         if let Decision::CannotTell { by_source, .. } = decision
             && by_source
         {
@@ -320,6 +321,7 @@ impl Visitor for Reading<'_, '_> {
         let listing = &mut *self.listing;
         listing.shown = 0;
         listing.output.checkpoint();
+        listing.kept.checkpoint();
         self.before = (listing.tally, listing.is_full, self.undecided);
     }
 
@@ -327,6 +329,7 @@ impl Visitor for Reading<'_, '_> {
         let listing = &mut *self.listing;
         let is_taken = listing.shown == 0 || listing.output.rollback();
         if is_taken {
+            listing.kept.rollback();
             listing.shown = 0;
             (listing.tally, listing.is_full, self.undecided) = self.before;
         }

@@ -30,9 +30,10 @@ fn leak_beside(count: u64, protocol: &str, used: u64, elsewhere: u64) -> (Vec<Fi
     kernel.elsewhere = others.map(|inode| (inode, 4_026_532_215)).collect();
     // One of them is in a table.
     let listed = with(tcp(State::Established), |s| s.inode = Some(1_000));
-    search_among(&[listed], &kernel, |root| {
+    let (findings, [visits, _]) = search_among(&[listed], &kernel, |root| {
         process(root, 900, "leak", &inodes);
-    })
+    });
+    (findings, visits)
 }
 
 #[test]

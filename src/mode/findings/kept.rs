@@ -1,0 +1,83 @@
+//! Sockets that the first reading keeps for findings.
+
+use crate::filter::Decision;
+use crate::model::{Protocol, Socket, State, StateSet};
+
+/// Limit of sockets kept.
+const MOST: usize = 4_096;
+
+/// The states that usually have few sockets. The others are counted in the kernel, or not listed by every source.
+const FEW: StateSet = StateSet::EMPTY
+    .with(State::Listen)
+    .with(State::SynSent)
+    .with(State::SynRcvd)
+    .with(State::FinWait1)
+    .with(State::FinWait2)
+    .with(State::CloseWait)
+    .with(State::LastAck)
+    .with(State::Closing);
+
+/// TCP sockets in states with few of them. By default none are kept.
+#[derive(Debug, Default)]
+pub(in crate::mode) struct Kept {
+    sockets: Vec<Socket>,
+    /// The states whose sockets are all kept.
+    states: StateSet,
+    /// Sockets kept before the checkpoint.
+    settled: usize,
+}
+
+impl Kept {
+    /// Keeps sockets.
+    pub(in crate::mode) fn new() -> Self {
+        Self {
+            states: FEW,
+            ..Self::default()
+        }
+    }
+
+    /// Keeps a socket that the query may select. If there are too many, the state with the most is given up.
+    pub(in crate::mode) fn add(&mut self, socket: &Socket, decision: Decision) {
+        let is_of_few = socket.protocol == Protocol::Tcp && self.states.contains(socket.state);
+        if decision == Decision::No || !is_of_few {
+            return;
+        }
+        self.sockets.push(socket.clone());
+        if self.sockets.len() > MOST {
+            let count = |state: &State| self.sockets.iter().filter(|s| s.state == *state).count();
+            let most = State::NAMED.into_iter().max_by_key(count);
+            let most = most.unwrap_or_default();
+            let before = self.sockets.iter().take(self.settled);
+            self.settled = before.filter(|socket| socket.state != most).count();
+            self.sockets.retain(|socket| socket.state != most);
+            self.states = self.states.without(most);
+        }
+    }
+
+    /// Marks the start of sockets that may be rolled back.
+    pub(in crate::mode) const fn checkpoint(&mut self) {
+        self.settled = self.sockets.len();
+    }
+
+    /// Drops every socket since the last checkpoint.
+    pub(in crate::mode) fn rollback(&mut self) {
+        self.sockets.truncate(self.settled);
+    }
+
+    /// Takes those of a network namespace, or all.
+    pub(in crate::mode) fn take(&mut self, netns: Option<u32>) -> Self {
+        let is_in = |socket: &mut Socket| netns.is_none() || socket.netns == netns;
+        Self {
+            sockets: self.sockets.extract_if(.., is_in).collect(),
+            ..*self
+        }
+    }
+
+    pub(super) const fn states(&self) -> StateSet {
+        self.states
+    }
+
+    pub(super) fn sockets(&self) -> &[Socket] {
+        &self.sockets
+    }
+}
