@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::bytecode::{Check, Operation, compile, encoded};
 use super::{Expr, Field, Op, Operand, PortItem, Rule, Side, Test};
-use crate::model::{Family, Protocol, State, Table};
+use crate::model::{Endpoint, Family, Protocol, Socket, State, Table};
 
 /// The part of an expression that makes the kernel send less. It never excludes a socket that the expression
 /// accepts; by default it excludes nothing.
@@ -17,6 +17,8 @@ pub struct Narrow {
     /// The only possible connection. Two may have the same ends if one is bound to an interface, so the
     /// expression must test the interface.
     pub exact: Option<Exact>,
+    /// True if nothing else is wanted if that connection does not exist.
+    pub is_only: bool,
     /// The rest, as a program; empty = none.
     pub program: Vec<Operation>,
 }
@@ -125,6 +127,26 @@ impl Narrow {
 }
 
 impl Exact {
+    /// The connection of a socket; `None` = it has no peer.
+    pub fn of_socket(socket: &Socket) -> Option<Self> {
+        let end = |end: &Endpoint| {
+            let port = u16::try_from(end.port?).ok()?;
+            Some(SocketAddr::new(end.ip?, port))
+        };
+        Some(Self {
+            local: end(&socket.local)?,
+            peer: end(&socket.peer)?,
+            interface: socket.interface,
+        })
+    }
+
+    /// True if it is the connection of this socket.
+    pub fn is_of(self, socket: &Socket) -> bool {
+        socket.local.is_at(self.local)
+            && socket.peer.is_at(self.peer)
+            && socket.interface == self.interface
+    }
+
     fn of(members: &[Expr], narrow: &Narrow, table: Table) -> Option<Self> {
         if table.protocol != Protocol::Tcp {
             return None;

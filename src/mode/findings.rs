@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 
 use crate::error::Error;
 use crate::fields::Cost;
-use crate::filter::{self, Decision, Expr, Rule};
+use crate::filter::{self, Decision, Exact, Expr, Narrow, Rule};
 use crate::mode::sources::Open;
 use crate::mode::sources::telling_owners;
 use crate::model::{
@@ -23,7 +23,7 @@ use crate::model::{
 use crate::query::Query;
 use crate::reading::Matcher;
 use crate::render::{Counted, Format};
-use crate::source::{Extensions, Recorder, Request, Source};
+use crate::source::{Extensions, Outcome, Recorder, Request, Source};
 use hunt::Hunt;
 pub(super) use kept::Kept;
 
@@ -59,17 +59,19 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
         if rules.is_empty() {
             continue;
         }
+        let all = counts.total(protocol);
         let of_protocol = FINDINGS.iter().filter(|f| f.protocols.contains(&protocol));
         let of_protocol = of_protocol.filter(|f| looker.is_whole() || !f.is_of_descriptors);
         let told = of_protocol.filter(|f| f.file.is_empty() || limits.text(f.file).is_some());
         let looked_for = told.inspect(|f| _ = kinds.insert(f.name));
-        let possible = looked_for.filter(|f| (f.is_possible)(counts, limits));
+        let possible = looked_for
+            .filter(|f| (f.is_possible)(counts, limits) && (!f.is_of_stuck || counts.stuck > 0));
         let (of_descriptors, of_tables): (Vec<_>, Vec<_>) =
             possible.partition(|f| f.is_of_descriptors);
         let hunts = of_tables.into_iter();
         let hunts = hunts.filter_map(|f| Hunt::new(f, &rules, limits));
         let mut hunts: Vec<Hunt> = hunts.filter(|hunt| hunt.is_possible(counts)).collect();
-        if looker.walk(&rules, &mut hunts) != StateSet::EMPTY {
+        if looker.walk(&rules, &mut hunts, all) != StateSet::EMPTY {
             for hunt in &mut hunts {
                 hunt.miss_bound(limits);
             }
@@ -84,7 +86,7 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
             .iter()
             .filter_map(|hunt| hunt.related(&rules, limits))
             .collect();
-        looker.walk(&rules, &mut related);
+        looker.walk(&rules, &mut related, all);
         for hunt in &hunts {
             let definition = hunt.definition;
             let severest = definition.levels.iter().map(|level| level.0).max();
@@ -173,14 +175,21 @@ impl<'q> Looker<'q> {
         rules.filter(|rule| !rule.is_never()).collect()
     }
 
-    /// Reads the tables of a protocol once, for all hunts that need more than the kept sockets. Returns the states
-    /// that are not listed.
-    fn walk(&mut self, rules: &[Rule], hunts: &mut [Hunt]) -> StateSet {
+    /// Reads the tables of a protocol once, for all hunts that need more than the kept ones of `all` sockets. Returns
+    /// the states that are not listed.
+    fn walk(&mut self, rules: &[Rule], hunts: &mut [Hunt], all: u64) -> StateSet {
         let states = self.kept.states();
-        let (mut easy, mut others): (Vec<_>, Vec<_>) =
-            hunts.iter_mut().partition(|hunt| hunt.is_within(states));
+        let (mut easy, others): (Vec<_>, Vec<_>) =
+            hunts.iter_mut().partition(|hunt| hunt.is_easy(states));
         for socket in self.kept.sockets() {
             offer(socket, &mut self.matcher, rules, &mut easy);
+        }
+        let states = self.kept.stuck_states(all);
+        let (mut of_stuck, mut others): (Vec<_>, Vec<_>) = others
+            .into_iter()
+            .partition(|hunt| hunt.is_of_stuck(states));
+        if !of_stuck.is_empty() {
+            self.look_up(rules, &mut of_stuck);
         }
         let requests = rules
             .iter()
@@ -194,15 +203,38 @@ impl<'q> Looker<'q> {
         };
         let mut unlisted = StateSet::EMPTY;
         for outcome in self.source.visit_all(&requests, &mut visit) {
-            match outcome {
-                Ok(outcome) => {
-                    unlisted = unlisted.union(outcome.unlisted);
-                    self.gaps.extend(outcome.into_gaps());
-                }
-                Err(error) => self.gaps.push(Warning::Failed(error.into())),
-            }
+            unlisted = unlisted.union(note(outcome, &mut self.gaps));
         }
         unlisted
+    }
+
+    /// Looks up the kept connections that may be stuck, one by one.
+    fn look_up(&mut self, rules: &[Rule], hunts: &mut [&mut Hunt]) {
+        for socket in self.kept.stuck() {
+            let of_family = |rule: &&Rule| rule.table().family == socket.family;
+            let rule = rules.iter().find(of_family);
+            let (Some(rule), Some(exact)) = (rule, Exact::of_socket(socket)) else {
+                continue;
+            };
+            let request = Request {
+                narrow: Narrow {
+                    local_port: Some(exact.local.port()),
+                    peer_port: Some(exact.peer.port()),
+                    exact: Some(exact),
+                    is_only: true,
+                    program: Vec::new(),
+                },
+                ..request(self.query, rule, hunts)
+            };
+            let mut visit = |found: &Socket| {
+                if exact.is_of(found) {
+                    offer(found, &mut self.matcher, rules, hunts);
+                }
+                ControlFlow::Continue(())
+            };
+            let outcome = self.source.visit(rule.table(), &request, &mut visit);
+            note(outcome, &mut self.gaps);
+        }
     }
 
     /// True if the query selects everything in its tables.
@@ -229,6 +261,21 @@ impl<'q> Looker<'q> {
         }
         parts.push(own.to_owned());
         parts.join(" and ")
+    }
+}
+
+/// Adds the gaps of a reading. Returns the states that are not listed.
+fn note(outcome: Result<Outcome, Error>, gaps: &mut Vec<Warning>) -> StateSet {
+    match outcome {
+        Ok(outcome) => {
+            let unlisted = outcome.unlisted;
+            gaps.extend(outcome.into_gaps());
+            unlisted
+        }
+        Err(error) => {
+            gaps.push(Warning::Failed(error.into()));
+            StateSet::EMPTY
+        }
     }
 }
 

@@ -71,10 +71,11 @@ impl NetlinkSource {
     /// If there is no such connection, the kernel replies with the listener that would accept it; and it finds one
     /// bound to an interface only when asked for that interface. So only this very connection counts as a result. A
     /// connection bound to no interface may hide others with the same ends that are bound to one; the caller must not
-    /// want those.
+    /// want those. `None` = the table must be read.
     ///
     /// Not for recordings: a reply outside of a dump is not listed from there.
-    fn look_up(&mut self, table: Table, request: &Request) -> Option<Socket> {
+    fn look_up(&mut self, table: Table, reader: &mut Reader<'_>) -> Option<Outcome> {
+        let request = reader.decoder.request;
         let exact = request.narrow.exact.filter(|_| !self.recorder.is_on())?;
         let ends = [exact.local, exact.peer];
         let bytes = wire::exact_request(table, params(request, &[]), ends, exact.interface);
@@ -85,12 +86,13 @@ impl NetlinkSource {
         let mut socket = socket.keeping_attributes(request.extensions.attributes);
         let decoded = answer.map(|payload| wire::decode(table.protocol, payload, &mut socket));
         self.socket = Some(channel.socket);
-        let is_it = decoded == Some(Ok(()))
-            && socket.family == table.family
-            && socket.local.is_at(exact.local)
-            && socket.peer.is_at(exact.peer)
-            && socket.interface == exact.interface;
-        is_it.then_some(socket)
+        let is_it =
+            decoded == Some(Ok(())) && socket.family == table.family && exact.is_of(&socket);
+        if is_it {
+            // No other socket follows, whether the visitor wants more or not.
+            let _ = reader.decoder.lend_socket(socket);
+        }
+        (is_it || request.narrow.is_only).then(|| Outcome::complete(Kind::Netlink))
     }
 
     /// Dumps a table, repeatedly if a dump was disturbed and nothing of it was shown.
@@ -211,12 +213,8 @@ impl Source for NetlinkSource {
         let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
         let names = peers.then(UnixNames::default);
         let mut reader = Reader::new(Dump::Table(table), request, visitor, names);
-        let outcome = match self.look_up(table, request) {
-            Some(socket) => {
-                // No other socket follows, whether the visitor wants more or not.
-                let _ = reader.decoder.lend_socket(socket);
-                Outcome::complete(Kind::Netlink)
-            }
+        let outcome = match self.look_up(table, &mut reader) {
+            Some(outcome) => outcome,
             None => match self.read(&mut reader) {
                 Err(error) if lacks_module(&error, table) => match in_use(PROC, table) {
                     Some(0) => self.recorder.none(table, NO_MODULE),

@@ -28,6 +28,11 @@ fn what_nobody_reads_and_what_cannot_be_sent_for_it_are_told() {
         "{text}"
     );
     assert_eq!(kinds(&["-t4"]), [""; 0]);
+    // Among many, both are looked up.
+    let _others: Vec<_> = (0..40).map(|_| tcp::pair(V6).unwrap()).collect();
+    for kind in ["peer_window", "receive_queue"] {
+        assert!(found(&["-t"], kind, "warning", 1).is_some(), "{kind}");
+    }
 }
 
 #[test]

@@ -141,12 +141,19 @@ impl Hunt {
     }
 
     /// True if the TCP sockets in these states, as every reading lends them, are enough.
-    pub(super) fn is_within(&self, states: StateSet) -> bool {
+    pub(super) fn is_easy(&self, states: StateSet) -> bool {
         let costs = [Cost::Info, Cost::Options, Cost::Memory];
+        self.is_within(states) && !costs.into_iter().any(|cost| self.needs(cost))
+    }
+
+    /// True if it is enough to look up the TCP connections in these states that may be stuck.
+    pub(super) fn is_of_stuck(&self, states: StateSet) -> bool {
+        self.definition.is_of_stuck && self.only.is_none() && self.is_within(states)
+    }
+
+    fn is_within(&self, states: StateSet) -> bool {
         let is_within = |rule: &Selecting| rule.states[0].intersection(states) == rule.states[0];
-        self.protocol == Protocol::Tcp
-            && self.rules.iter().all(is_within)
-            && !costs.into_iter().any(|cost| self.needs(cost))
+        self.protocol == Protocol::Tcp && self.rules.iter().all(is_within)
     }
 
     fn of(&self, family: Family) -> Option<&Selecting> {

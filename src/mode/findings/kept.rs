@@ -1,7 +1,7 @@
 //! Sockets that the first reading keeps for findings.
 
 use crate::filter::Decision;
-use crate::model::{Protocol, Socket, State, StateSet};
+use crate::model::{Protocol, Socket, Source, State, StateSet};
 
 /// Limit of sockets kept.
 const MOST: usize = 4_096;
@@ -17,11 +17,14 @@ const FEW: StateSet = StateSet::EMPTY
     .with(State::LastAck)
     .with(State::Closing);
 
-/// TCP sockets in states with few of them. By default none are kept.
+/// From this many sockets for each that may be stuck, looking those up costs less than reading all.
+const PAYS: usize = 16;
+
+/// TCP sockets in states with few of them, and those in `ESTABLISHED` that may be stuck. By default none are kept.
 #[derive(Debug, Default)]
 pub(in crate::mode) struct Kept {
     sockets: Vec<Socket>,
-    /// The states whose sockets are all kept.
+    /// The states with such sockets, unless they were too many.
     states: StateSet,
     /// Sockets kept before the checkpoint.
     settled: usize,
@@ -31,7 +34,7 @@ impl Kept {
     /// Keeps sockets.
     pub(in crate::mode) fn new() -> Self {
         Self {
-            states: FEW,
+            states: FEW.with(State::Established),
             ..Self::default()
         }
     }
@@ -39,7 +42,8 @@ impl Kept {
     /// Keeps a socket that the query may select. If there are too many, the state with the most is given up.
     pub(in crate::mode) fn add(&mut self, socket: &Socket, decision: Decision) {
         let is_of_few = socket.protocol == Protocol::Tcp && self.states.contains(socket.state);
-        if decision == Decision::No || !is_of_few {
+        let is_plain = socket.state == State::Established && !socket.may_be_stuck();
+        if decision == Decision::No || !is_of_few || is_plain {
             return;
         }
         self.sockets.push(socket.clone());
@@ -73,8 +77,25 @@ impl Kept {
         }
     }
 
+    /// The states whose sockets are all kept.
     pub(super) const fn states(&self) -> StateSet {
-        self.states
+        self.states.without(State::Established)
+    }
+
+    /// The states whose sockets that may be stuck are all kept; empty if looking those up does not pay, among `all`
+    /// sockets.
+    pub(super) fn stuck_states(&self, all: u64) -> StateSet {
+        let (stuck, all) = (self.stuck().count(), usize::try_from(all));
+        let is_told = self.stuck().all(|socket| socket.source != Source::Procfs);
+        if is_told && all.is_ok_and(|all| all / PAYS >= stuck) {
+            self.states
+        } else {
+            StateSet::EMPTY
+        }
+    }
+
+    pub(super) fn stuck(&self) -> impl Iterator<Item = &Socket> {
+        self.sockets.iter().filter(|socket| socket.may_be_stuck())
     }
 
     pub(super) fn sockets(&self) -> &[Socket] {

@@ -244,8 +244,8 @@ fn connections_are_gone_through_once_for_all_findings() {
         s.timer = Some(timer(TimerKind::Retransmit, 3));
     }));
     let (findings, visits) = search(&all, &FakeKernel::default());
-    assert_eq!((findings.len(), visits), (4, [2, 2]), "{findings:#?}");
-    // Without the one whose `tcp_info` is needed.
+    assert_eq!((findings.len(), visits), (4, [2, 1]), "{findings:#?}");
+    // Without the one that is looked up.
     all.pop();
     let (findings, visits) = search(&all, &FakeKernel::default());
     assert_eq!((findings.len(), visits), (3, [2, 0]), "{findings:#?}");

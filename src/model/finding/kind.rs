@@ -29,6 +29,8 @@ pub struct FindingKind {
     pub keeps: bool,
     /// True if it is about descriptors whose sockets are in no table; then filters select nothing.
     pub is_of_descriptors: bool,
+    /// True if it is only about connections that [may be stuck](Socket::may_be_stuck).
+    pub is_of_stuck: bool,
     /// Selects related sockets, which show the processes concerned; empty = the group's own sockets do.
     pub related: &'static str,
     /// The file below `/proc` with the limit or counter. Without it, the kind is skipped.
@@ -55,6 +57,7 @@ impl FindingKind {
         group_by: GroupBy::Nothing,
         keeps: true,
         is_of_descriptors: false,
+        is_of_stuck: false,
         related: "",
         file: "",
         is_possible: |_, _| true,

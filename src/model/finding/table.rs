@@ -158,7 +158,7 @@ pub const FINDINGS: &[FindingKind] = &[
         name: "closing_stuck",
         filter: "state last-ack,closing and (timer = retransmit and timer.retransmits >= 3 or \
                  timer = probe and tcp_info.backoff >= 3)",
-        is_possible: |counts, _| counts.stuck > 0,
+        is_of_stuck: true,
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -167,21 +167,21 @@ pub const FINDINGS: &[FindingKind] = &[
         filter: "recv_queue >= 16384 and tcp_info.last_data_recv >= 5000ms and {group}",
         group_by: GroupBy::Process,
         related: "state listen",
-        is_possible: |counts, _| counts.stuck > 0,
+        is_of_stuck: true,
         ..FindingKind::USUAL
     },
     FindingKind {
         name: "peer_window",
         filter: "state established,close-wait,fin-wait-1 and send_queue > 0 and timer = probe and \
                  tcp_info.backoff >= 3",
-        is_possible: |counts, _| counts.stuck > 0,
+        is_of_stuck: true,
         ..FindingKind::USUAL
     },
     FindingKind {
         name: "send_queue",
         filter: "state established,close-wait,fin-wait-1 and send_queue > 0 and timer = retransmit and \
                  timer.retransmits >= 3",
-        is_possible: |counts, _| counts.stuck > 0,
+        is_of_stuck: true,
         ..FindingKind::USUAL
     },
     FindingKind {

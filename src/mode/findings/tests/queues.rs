@@ -40,6 +40,33 @@ fn data_is_unread_from_16_kib_and_five_seconds_on() {
 }
 
 #[test]
+fn few_that_may_be_stuck_are_looked_up() {
+    let at = |port, unread| {
+        with(tcp(State::Established), |s| {
+            (s.local.port, s.recv_queue) = (Some(port), Some(unread));
+            info(s, 0, 5_000);
+        })
+    };
+    let mut all: Vec<Socket> = (1_000..1_030).map(|port| at(port, 9)).collect();
+    all.extend([at(1, 20_000), at(2, 20_000)]);
+    let (findings, visits) = search(&all, &FakeKernel::default());
+    // One at a time.
+    assert_eq!((findings[0].count, visits), (2, [2, 2]));
+    all[0].recv_queue = Some(20_000);
+    all.extend((2_000..2_016).map(|port| at(port, 9)));
+    let (findings, visits) = search(&all, &FakeKernel::default());
+    assert_eq!((findings[0].count, visits), (3, [2, 3]));
+    // Too many, or from a source that looks nothing up.
+    let (findings, visits) = search(&all[..47], &FakeKernel::default());
+    assert_eq!((findings[0].count, visits), (3, [2, 2]));
+    for socket in &mut all {
+        socket.source = crate::model::Source::Procfs;
+    }
+    let (_, visits) = search(&all, &FakeKernel::default());
+    assert_eq!(visits, [2, 2]);
+}
+
+#[test]
 fn data_that_does_not_get_through_is_told_by_its_timer() {
     let limits = FakeKernel::default();
     let unsent = |kind, again, backoff, bytes| {

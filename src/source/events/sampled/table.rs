@@ -168,9 +168,5 @@ impl SampledTable {
 /// True if a socket is the connection requested by both ends, if any. Such a connection is looked up, but listed among
 /// others if it does not exist: the others would seem to come and go.
 fn is_wanted(exact: Option<Exact>, socket: &Socket) -> bool {
-    exact.is_none_or(|exact| {
-        socket.local.is_at(exact.local)
-            && socket.peer.is_at(exact.peer)
-            && socket.interface == exact.interface
-    })
+    exact.is_none_or(|exact| exact.is_of(socket))
 }
