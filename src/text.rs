@@ -31,6 +31,13 @@ pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// True for printable ASCII without backslash, quotation mark or comma, which is the same in every format.
+pub fn is_plain(bytes: &[u8]) -> bool {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'"' | b',');
+    // Without an early exit, which would prevent the use of vectors.
+    bytes.iter().fold(true, |all, byte| all & is_plain(byte))
+}
+
 /// Escapes a path for a message.
 pub fn escape_path(path: &Path) -> Cow<'_, str> {
     escape(path.as_os_str().as_bytes())

@@ -275,11 +275,10 @@ impl Enricher {
             self.prepare_interface(index, socket.netns);
         }
         if let (Some(cgroups), Some(id)) = (&mut self.cgroups, socket.cgroup_id) {
-            let path = cgroups.found(id);
-            let containers = self.names.containers.as_mut();
-            self.maker = containers
-                .zip(path)
-                .map(|(containers, path)| containers.at(path));
+            cgroups.prepare(id);
+            if let Some(containers) = &mut self.names.containers {
+                self.maker = cgroups.found(id).map(|path| containers.at(path));
+            }
         }
         let leads_here = || bound_path::leads_here(socket);
         self.at_path = self.paths.then(leads_here).flatten();
@@ -406,13 +405,9 @@ impl Enricher {
         self.owners.as_mut().map(Owners::held)
     }
 
-    /// The row of a socket that needs no lookup.
-    pub fn known<'a>(&self, socket: &'a Socket) -> Option<Row<'a>> {
-        let is_known = !self.looks_up && socket.interface.is_none() && socket.netns.is_none();
-        is_known.then(|| Row {
-            stage: Stage::Owners,
-            ..Row::bare(socket)
-        })
+    /// True if the row of a socket needs no lookup.
+    pub const fn knows(&self, socket: &Socket) -> bool {
+        !self.looks_up && socket.interface.is_none() && socket.netns.is_none()
     }
 
     /// The row of the last prepared socket; without processes until [`Enricher::prepare_owners`] has found them. (For

@@ -306,8 +306,16 @@ impl Field {
         (self.definition().applies)(table)
     }
 
+    /// True if it is about the timer.
+    pub const fn is_of_timer(self) -> bool {
+        matches!(
+            self,
+            Self::Timer | Self::TimerKind | Self::TimerExpires | Self::TimerRetransmits
+        )
+    }
+
     /// True if it is an extension of the kernel's answer, which must be requested.
-    const fn is_extension(self) -> bool {
+    pub const fn is_extension(self) -> bool {
         matches!(
             self.cost(),
             Cost::Info | Cost::Options | Cost::Memory | Cost::Storage | Cost::File | Cost::Path
@@ -354,15 +362,8 @@ impl Field {
     pub const fn is_in_events(self) -> bool {
         let changes = matches!(
             self,
-            Self::RecvQueue
-                | Self::SendQueue
-                | Self::Shutdown
-                | Self::V6Only
-                | Self::Timer
-                | Self::TimerKind
-                | Self::TimerExpires
-                | Self::TimerRetransmits
-        );
+            Self::RecvQueue | Self::SendQueue | Self::Shutdown | Self::V6Only
+        ) || self.is_of_timer();
         !changes && !matches!(self.cost(), Cost::Peers) && !self.is_extension()
     }
 

@@ -172,8 +172,11 @@ impl Matcher {
     pub fn row<'a>(&'a mut self, socket: &'a Socket) -> Row<'a> {
         if let Some(rates) = &mut self.rates {
             rates.read(socket);
-        } else if let Some(row) = self.enricher.known(socket) {
-            return row;
+        } else if self.enricher.knows(socket) {
+            return Row {
+                stage: Stage::Owners,
+                ..Row::bare(socket)
+            };
         }
         if self.reached < Stage::Names {
             self.look_up(socket, Stage::Names);

@@ -55,20 +55,23 @@ pub(super) fn ip(out: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
-/// Every octet followed by a dot, and the length of both.
+/// Every octet followed by a dot, the first digit lowest, and the length of both in bits.
 #[expect(
     clippy::indexing_slicing,
     reason = "checked by the compiler, as it is a constant"
 )]
-const OCTETS: [[u8; 5]; 256] = {
-    let mut octets = [[0; 5]; 256];
+const OCTETS: [(u32, u32); 256] = {
+    let mut octets = [(0, 0); 256];
     let (mut place, mut octet) = (0, 0_u8);
     while place < octets.len() {
         let [ones, tens] = [b'0' + octet % 10, b'0' + octet / 10 % 10];
         octets[place] = match octet {
-            0..10 => [ones, b'.', b' ', b' ', 2],
-            10..100 => [tens, ones, b'.', b' ', 3],
-            100.. => [b'0' + octet / 100, tens, ones, b'.', 4],
+            0..10 => (u32::from_le_bytes([ones, b'.', 0, 0]), 16),
+            10..100 => (u32::from_le_bytes([tens, ones, b'.', 0]), 24),
+            100.. => (
+                u32::from_le_bytes([b'0' + octet / 100, tens, ones, b'.']),
+                32,
+            ),
         };
         place += 1;
         octet = octet.wrapping_add(1);
@@ -94,31 +97,37 @@ impl Short {
         Some(Self { text, length })
     }
 
-    /// Four numbers, each followed by a dot.
-    fn octets(address: Ipv4Addr) -> Self {
-        let mut short = Self {
-            text: [b' '; Self::ROOM],
-            length: 0,
+    /// Four numbers, each followed by a dot, and up to eight bytes in place of the last dot.
+    fn ipv4(address: Ipv4Addr, last: u64, length: usize) -> Self {
+        let pair = |one: u8, other: u8| {
+            let known = |octet: u8| OCTETS.get(usize::from(octet)).copied().unwrap_or_default();
+            let ((one, length), (other, more)) = (known(one), known(other));
+            let text = u64::from(one) | u64::from(other) << length;
+            (
+                text,
+                usize::try_from((length + more) / 8).unwrap_or_default(),
+            )
         };
-        for octet in address.octets() {
-            let known = OCTETS.get(usize::from(octet)).copied().unwrap_or_default();
-            let [a, b, c, d, length] = known;
-            short.put([a, b, c, d]);
-            short.length += usize::from(length);
+        let [a, b, c, d] = address.octets();
+        let ((first, begin), (second, end)) = (pair(a, b), pair(c, d));
+        let mut text = [b' '; Self::ROOM];
+        // Each covers the unused bytes of the one before.
+        let dot = begin + end - 1;
+        for (place, bytes) in [(0, first), (begin, second), (dot, last)] {
+            let place = text.get_mut(place..);
+            if let Some(place) = place.and_then(<[u8]>::first_chunk_mut) {
+                *place = bytes.to_le_bytes();
+            }
         }
-        short
+        let length = dot + length;
+        Self { text, length }
     }
 
     /// An address and a port; `*` if there is none.
     pub(super) fn end(address: Ipv4Addr, port: Option<u16>) -> Self {
-        let mut short = Self::octets(address);
-        short.length -= 1;
-        short.put([b':']);
-        short.length += 1;
+        let blanks = u64::from_le_bytes([b' '; 8]);
         let Some(port) = port else {
-            short.put([b'*']);
-            short.length += 1;
-            return short;
+            return Self::ipv4(address, u64::from_le_bytes(*b":*      "), 2);
         };
         // Eight bytes: five digits, the first one lowest, then blanks. Leading zeros are shifted out.
         let port = u64::from(port);
@@ -129,7 +138,6 @@ impl Short {
             port / 10 % 10,
             port % 10,
         ];
-        let blanks = u64::from_le_bytes([b' '; 8]);
         let digits = digits.iter().zip([0, 8, 16, 24, 32]);
         let text = digits.fold(blanks, |text, (digit, place)| {
             text + ((16 + digit) << place)
@@ -137,17 +145,8 @@ impl Short {
         let zeros = u64::from_le_bytes(*b"00000   ");
         let zeros = (text ^ zeros).trailing_zeros().min(32) / 8;
         let text = text >> (8 * zeros) | blanks.checked_shl(64 - 8 * zeros).unwrap_or_default();
-        short.put(text.to_le_bytes());
-        short.length += 5 - usize::try_from(zeros).unwrap_or_default();
-        short
-    }
-
-    /// Appends bytes.
-    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        let place = self.text.get_mut(self.length..);
-        if let Some(place) = place.and_then(<[u8]>::first_chunk_mut) {
-            *place = bytes;
-        }
+        let length = 6 - usize::try_from(zeros).unwrap_or_default();
+        Self::ipv4(address, text << 8 | u64::from(b':'), length)
     }
 
     /// Writes it, padded to a width.
@@ -163,9 +162,7 @@ impl Short {
 
 /// Four numbers and three dots.
 pub(super) fn ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
-    Short::octets(address).write(out, 0);
-    // Removes the last dot.
-    out.pop();
+    Short::ipv4(address, 0, 0).write(out, 0);
 }
 
 /// The longest run of two or more zero groups, or the first of equal ones, becomes `::`. An IPv4-mapped

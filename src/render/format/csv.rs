@@ -18,7 +18,7 @@ use crate::render::events::{EventLayout, EventWriter, Lives, Step, carried, rfc_
 use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::summary::Totals;
-use crate::render::told::{Member, Told};
+use crate::render::told::{Member, Texts, Told};
 use crate::render::{Envelope, Extras, Field, Format, Layout, Repetition, Sink, cell, digits};
 use crate::text::{self, escape};
 
@@ -205,27 +205,33 @@ impl<'w> Records<'w> {
         }
         self.begin();
         self.fields += columns.len() - 1;
-        let (told, rest) = columns.of(row);
-        for member in told {
-            // Usually one comma: pushing is faster than copying a slice.
-            for comma in member.key.bytes() {
-                self.out.buffer.push(comma);
-            }
-            if let Some(value) = member.column.get(row) {
-                let start = self.out.buffer.len();
-                field(&mut self.out.buffer, member.column, value, row);
+        let Some(shape) = columns.of(row) else {
+            return;
+        };
+        for member in &shape.told {
+            self.out.buffer.extend_from_slice(member.key.as_bytes());
+            let Some(value) = member.column.get(row) else {
+                continue;
+            };
+            match value {
+                Datum::Name(name) if !self.is_safe && text::is_plain(name) => {
+                    self.out.buffer.extend_from_slice(name);
+                }
                 // These may contain any character.
-                if let Datum::Name(_)
+                Datum::Name(_)
                 | Datum::Path(_)
                 | Datum::Numbers(_)
                 | Datum::Processes(_)
-                | Datum::End(_) = value
-                {
+                | Datum::End(_) => {
+                    let start = self.out.buffer.len();
+                    field(&mut self.out.buffer, member.column, value, row);
                     self.quote(start);
                 }
+                // Structures have a column for each part.
+                _ => cell::literal(&mut self.out.buffer, &value),
             }
         }
-        self.out.buffer.extend_from_slice(rest.as_bytes());
+        self.out.buffer.extend_from_slice(shape.rest.as_bytes());
     }
 
     /// Adds the first fields of records.
@@ -314,7 +320,11 @@ fn cells(columns: &[Field]) -> Told {
         key: comma.to_owned(),
         parts: Vec::new(),
     });
-    Told::new(cells.collect(), "")
+    let nothing = Texts {
+        absent: "",
+        quote: "",
+    };
+    Told::new(cells.collect(), nothing)
 }
 
 /// The columns without structures: each of their parts once.
@@ -376,8 +386,7 @@ fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
                 }
             }
         }
-        // Structures have a column for each part.
-        _ => cell::literal(out, &value),
+        _ => {}
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::value::{key, opening, value};
 use crate::model::{Row, Summary};
 use crate::render::out::Out;
-use crate::render::told::{Member, Told};
+use crate::render::told::{Member, Texts, Told};
 use crate::render::{Envelope, Field, Repetition};
 
 /// Writes the objects of a document, one per line or all on one line, or without a document.
@@ -112,7 +112,13 @@ impl Members {
             all.push(member(before, whole, parts.collect()));
         }
         Self {
-            told: Told::new(all, "null"),
+            told: Told::new(
+                all,
+                Texts {
+                    absent: "null",
+                    quote: "\"",
+                },
+            ),
             scratch: Vec::new(),
         }
     }
@@ -126,12 +132,14 @@ impl Members {
     }
 
     pub(in crate::render) fn write(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
-        let (told, rest) = self.told.of(row);
-        for member in told {
+        let Some(shape) = self.told.of(row) else {
+            return;
+        };
+        for member in &shape.told {
             out.extend_from_slice(member.key.as_bytes());
             value(out, &mut self.scratch, member.column.get(row), member, row);
         }
-        out.extend_from_slice(rest.as_bytes());
+        out.extend_from_slice(shape.rest.as_bytes());
     }
 }
 

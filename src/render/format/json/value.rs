@@ -123,6 +123,9 @@ pub(super) fn value(
         Datum::Word(_) | Datum::State(_) | Datum::Id(_) | Datum::Index(_) | Datum::Ip(_) => {
             quoted(out, |out| cell::literal(out, &known));
         }
+        Datum::Name(name) if text::is_plain(name) => {
+            quoted(out, |out| out.extend_from_slice(name));
+        }
         Datum::Name(name) => string(out, &text::escape(name)),
         Datum::Path(name) => path(out, scratch, name),
         Datum::List(list) => {
