@@ -9,12 +9,15 @@ use crate::render::Format;
 use crate::source::Detail;
 
 impl Query {
-    /// The part of a table's sockets that is needed. Only for TCP and unix sockets can less than all be requested.
+    /// The part of a table's sockets that is needed. Only for TCP, UDP and unix sockets can less than all be requested.
     pub fn detail(&self, rule: &Rule) -> Detail {
         let (table, is_summary) = (rule.table(), self.report != Report::Rows);
         if self.is_ended
             || self.record.is_some()
-            || !matches!(table.protocol, Protocol::Tcp | Protocol::Unix)
+            || !matches!(
+                table.protocol,
+                Protocol::Tcp | Protocol::Udp | Protocol::Unix
+            )
             || matches!(self.format, Format::Netstat(_) | Format::Ss(_))
         {
             return Detail::All;

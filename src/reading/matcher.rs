@@ -30,8 +30,8 @@ pub struct Hidden {
 }
 
 impl Hidden {
-    /// The shown part of a row.
-    pub const fn from(self, mut row: Row<'_>) -> Row<'_> {
+    /// Removes what is not shown from a row.
+    pub const fn hide(self, row: &mut Row<'_>) {
         if self.owners {
             row.processes = None;
             row.process_status = None;
@@ -42,7 +42,6 @@ impl Hidden {
         if self.users {
             row.user = None;
         }
-        row
     }
 }
 
@@ -121,7 +120,8 @@ impl Matcher {
                 stage,
                 ..self.enricher.row(socket)
             };
-            let shown = self.unsearched.from(row);
+            let mut shown = row;
+            self.unsearched.hide(&mut shown);
             let search = &mut self.search;
             decision = rule.decide(&row, &mut |text| search(&shown, text));
         }
@@ -185,9 +185,10 @@ impl Matcher {
             self.look_up(socket, Stage::Owners);
         }
         self.look_beside(socket);
-        let rates = self.rates.as_ref().and_then(Transfers::rates);
-        let row = self.enricher.row(socket);
-        self.hidden.from(Row { rates, ..row })
+        let mut row = self.enricher.row(socket);
+        row.rates = self.rates.as_ref().and_then(Transfers::rates);
+        self.hidden.hide(&mut row);
+        row
     }
 
     /// Begins another listing.

@@ -187,15 +187,17 @@ impl Steps {
             Stage::Socket => Row::bare(socket),
             stage => self.names.row(event, socket, stage),
         };
-        let shown = self.hidden.from(row);
+        let mut shown = row;
+        self.hidden.hide(&mut shown);
         let search = &mut self.search;
         rule.decide(&Row { stage, ..row }, &mut |text| search(&shown, text))
     }
 
     /// The row of an event's socket, with everything shown looked up.
     pub fn row<'s>(&'s self, event: &'s Event) -> Row<'s> {
-        self.hidden
-            .from(self.names.row(event, &event.socket, Stage::Owners))
+        let mut row = self.names.row(event, &event.socket, Stage::Owners);
+        self.hidden.hide(&mut row);
+        row
     }
 
     /// Forgets the connection of an event if that closed it.

@@ -6,20 +6,54 @@ use super::Field;
 use crate::model::Unit;
 use crate::text::{MICROS, MILLIS, SIZES, Units, push_exact};
 
+#[inline]
 pub(super) fn integer(out: &mut Vec<u8>, value: u64) {
     // Most numbers are 0.
     if value == 0 {
         return out.push(b'0');
     }
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    right_aligned(out, value, 0);
 }
 
 /// Decimal, right-aligned in `width` columns; longer numbers exceed them.
 pub(super) fn right_aligned(out: &mut Vec<u8>, value: u64, width: usize) {
+    let Some((digits, length)) = eight(value) else {
+        return long(out, value, width);
+    };
+    if width > length {
+        blanks(out, width - length);
+    }
+    // Copying a length known to the compiler is fast.
+    let end = out.len() + length;
+    out.extend_from_slice(&digits.to_le_bytes());
+    out.truncate(end);
+}
+
+#[inline(never)]
+fn long(out: &mut Vec<u8>, value: u64, width: usize) {
     let mut buffer = itoa::Buffer::new();
     let digits = buffer.format(value).as_bytes();
     blanks(out, width.saturating_sub(digits.len()));
     out.extend_from_slice(digits);
+}
+
+/// The digits of a number that has at most eight, the first one lowest, and how many they are.
+#[inline]
+fn eight(value: u64) -> Option<(u64, usize)> {
+    if value >= 100_000_000 {
+        return None;
+    }
+    // Splits all at once: into two numbers of four digits, four of two, and eight digits. The factors divide by 100
+    // and 10.
+    let fours = (value / 10_000) | ((value % 10_000) << 32);
+    let high = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let twos = high | (fours - 100 * high) << 16;
+    let high = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    let ones = high | (twos - 10 * high) << 8;
+    // Leading zeros are shifted out.
+    let zeros = (ones.trailing_zeros() / 8).min(7);
+    let digits = (ones | u64::from_le_bytes(*b"00000000")) >> (8 * zeros);
+    Some((digits, 8 - usize::try_from(zeros).unwrap_or_default()))
 }
 
 pub(super) fn blanks(out: &mut Vec<u8>, count: usize) {
@@ -125,28 +159,14 @@ impl Short {
 
     /// An address and a port; `*` if there is none.
     pub(super) fn end(address: Ipv4Addr, port: Option<u16>) -> Self {
-        let blanks = u64::from_le_bytes([b' '; 8]);
         let Some(port) = port else {
             return Self::ipv4(address, u64::from_le_bytes(*b":*      "), 2);
         };
-        // Eight bytes: five digits, the first one lowest, then blanks. Leading zeros are shifted out.
-        let port = u64::from(port);
-        let digits = [
-            port / 10_000,
-            port / 1_000 % 10,
-            port / 100 % 10,
-            port / 10 % 10,
-            port % 10,
-        ];
-        let digits = digits.iter().zip([0, 8, 16, 24, 32]);
-        let text = digits.fold(blanks, |text, (digit, place)| {
-            text + ((16 + digit) << place)
-        });
-        let zeros = u64::from_le_bytes(*b"00000   ");
-        let zeros = (text ^ zeros).trailing_zeros().min(32) / 8;
-        let text = text >> (8 * zeros) | blanks.checked_shl(64 - 8 * zeros).unwrap_or_default();
-        let length = 6 - usize::try_from(zeros).unwrap_or_default();
-        Self::ipv4(address, text << 8 | u64::from(b':'), length)
+        // At most five digits.
+        let (digits, length) = eight(port.into()).unwrap_or_default();
+        let blanks = u64::from_le_bytes([b' '; 8]) << (8 * length);
+        let text = (digits | blanks) << 8 | u64::from(b':');
+        Self::ipv4(address, text, length + 1)
     }
 
     /// Writes it, padded to a width.
@@ -261,7 +281,7 @@ const RATES: &Units = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{Short, hex, integer, ip, write};
+    use super::{Short, hex, integer, ip, right_aligned, write};
     use crate::model::Unit;
     use proptest::prelude::*;
     use std::net::{IpAddr, Ipv6Addr};
@@ -372,6 +392,14 @@ mod tests {
         #[test]
         fn addresses_are_written_as_std_writes_them(address: IpAddr) {
             prop_assert_eq!(text(|out| ip(out, address)), address.to_string());
+        }
+
+        #[test]
+        fn decimal_is_written_as_std_writes_it(value: u64, shift in 0_u32..64, width in 0_usize..40) {
+            let value = value >> shift;
+            prop_assert_eq!(text(|out| integer(out, value)), value.to_string());
+            let aligned = text(|out| right_aligned(out, value, width));
+            prop_assert_eq!(aligned, format!("{value:>width$}"));
         }
 
         #[test]

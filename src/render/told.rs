@@ -1,15 +1,39 @@
 //! Members of rows by shape: those that are the same in all rows of a shape become literal text.
 
 use super::Field;
+use super::digits::Short;
 use crate::fields::{Cost, Datum};
 use crate::model::{Row, Table};
+
+/// A text that every row has.
+#[derive(Clone)]
+pub(super) struct Literal {
+    text: String,
+    /// Likewise, if it is short.
+    short: Option<Short>,
+}
+
+impl Literal {
+    pub(super) fn new(text: String) -> Self {
+        let short = Short::of(text.as_bytes());
+        Self { text, short }
+    }
+
+    #[inline]
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        match &self.short {
+            Some(short) => short.write(out, 0),
+            None => out.extend_from_slice(self.text.as_bytes()),
+        }
+    }
+}
 
 /// A value of a row in JSON and CSV.
 #[derive(Clone)]
 pub(super) struct Member {
     pub(super) column: Field,
     /// The literal text before it: `,"state":`.
-    pub(super) key: String,
+    pub(super) key: Literal,
     /// The written parts of a structure.
     pub(super) parts: Vec<Self>,
 }
@@ -104,24 +128,25 @@ pub(super) struct OfShape {
     shape: Shape,
     pub(super) told: Vec<Member>,
     /// The literal text after the last of them.
-    pub(super) rest: String,
+    pub(super) rest: Literal,
 }
 
 impl OfShape {
     fn new(shape: Shape, row: &Row<'_>, all: &[Member], texts: Texts) -> Self {
         let (mut told, mut rest) = (Vec::new(), String::new());
         for member in all {
-            rest.push_str(&member.key);
+            rest.push_str(&member.key.text);
             if let Some(text) = shape.common(member.column, row, texts) {
                 rest.push_str(&text);
             } else {
-                let key = std::mem::take(&mut rest);
+                let key = Literal::new(std::mem::take(&mut rest));
                 told.push(Member {
                     key,
                     ..member.clone()
                 });
             }
         }
+        let rest = Literal::new(rest);
         Self { shape, told, rest }
     }
 }

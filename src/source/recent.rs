@@ -88,9 +88,11 @@ impl Repeats {
         if self.numbers.contains(&number) && self.keys.contains(&key) {
             return true;
         }
-        let oldest = self.numbers.iter_mut().zip(&mut self.keys).nth(self.next);
-        if let Some((old_number, old_key)) = oldest {
-            (*old_number, *old_key) = (number, key);
+        if let Some(oldest) = self.keys.get_mut(self.next) {
+            *oldest = key;
+        }
+        if let Some(oldest) = self.numbers.get_mut(self.next) {
+            *oldest = number;
         }
         self.next = (self.next + 1) % REMEMBERED;
         false

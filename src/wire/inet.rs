@@ -80,14 +80,18 @@ pub(super) fn decode(payload: &[u8], detail: Detail, socket: &mut Socket) -> Res
         expires_ms: header.expires.get(),
         retransmits: header.retransmits,
     });
-    // No attribute is part of a line about a TCP connection.
-    if detail == Detail::Line && socket.is_connection() {
+    // Of a line only `::` of a socket without a peer is about an attribute.
+    let is_of_line = family == Family::Inet6 && !socket.is_connection();
+    if detail == Detail::Line && !is_of_line && protocol != Protocol::Sctp {
         return Ok(());
     }
     let mut ends = [false; 2];
+    let [has_locals, has_peers] = &mut ends;
     walk(attributes, |kind, value| {
-        for (has, end) in ends.iter_mut().zip([INET_DIAG_LOCALS, INET_DIAG_PEERS]) {
-            *has |= kind == end;
+        match kind {
+            INET_DIAG_LOCALS => *has_locals = true,
+            INET_DIAG_PEERS => *has_peers = true,
+            _ => {}
         }
         attribute(socket, kind, value);
     })?;

@@ -106,6 +106,7 @@ impl Listing<'_> {
             return Ok(ControlFlow::Continue(()));
         }
         let decision = self.matcher.decide(socket, rule);
+        let is_held = decision.held() == Some(true);
         self.tally.add(decision);
         self.kept.add(socket, decision);
         if let Decision::CannotTell { by_source, .. } = decision
@@ -113,10 +114,10 @@ impl Listing<'_> {
         {
             undecided.get_or_insert(socket.source);
         }
-        if let (Some(true), Some(unlisted)) = (decision.held(), &mut self.unlisted) {
+        if let (true, Some(unlisted)) = (is_held, &mut self.unlisted) {
             unlisted.list(socket.inode);
         }
-        if decision.held() == Some(true) && !self.is_full {
+        if is_held && !self.is_full {
             self.is_full = self.show(socket)?.is_break();
         }
         Ok(if self.is_enough() {

@@ -18,7 +18,7 @@ use crate::render::events::{EventLayout, EventWriter, Lives, Step, carried, rfc_
 use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::summary::Totals;
-use crate::render::told::{Member, Texts, Told};
+use crate::render::told::{Literal, Member, Texts, Told};
 use crate::render::{Envelope, Extras, Field, Format, Layout, Repetition, Sink, cell, digits};
 use crate::text::{self, escape};
 
@@ -209,29 +209,23 @@ impl<'w> Records<'w> {
             return;
         };
         for member in &shape.told {
-            self.out.buffer.extend_from_slice(member.key.as_bytes());
-            let Some(value) = member.column.get(row) else {
-                continue;
-            };
-            match value {
-                Datum::Name(name) if !self.is_safe && text::is_plain(name) => {
-                    self.out.buffer.extend_from_slice(name);
+            let out = &mut self.out.buffer;
+            member.key.write(out);
+            match &member.column.get(row) {
+                None => {}
+                Some(Datum::Number(number)) => digits::integer(out, *number),
+                Some(Datum::Name(name)) if !self.is_safe && text::is_plain(name) => {
+                    out.extend_from_slice(name);
                 }
-                // These may contain any character.
-                Datum::Name(_)
-                | Datum::Path(_)
-                | Datum::Numbers(_)
-                | Datum::Processes(_)
-                | Datum::End(_) => {
-                    let start = self.out.buffer.len();
-                    field(&mut self.out.buffer, member.column, value, row);
-                    self.quote(start);
+                Some(value) => {
+                    let start = out.len();
+                    if field(out, member.column, value, row) {
+                        self.quote(start);
+                    }
                 }
-                // Structures have a column for each part.
-                _ => cell::literal(&mut self.out.buffer, &value),
             }
         }
-        self.out.buffer.extend_from_slice(shape.rest.as_bytes());
+        shape.rest.write(&mut self.out.buffer);
     }
 
     /// Adds the first fields of records.
@@ -317,7 +311,7 @@ fn cells(columns: &[Field]) -> Told {
     let commas = iter::once("").chain(iter::repeat(","));
     let cells = columns.iter().zip(commas).map(|(column, comma)| Member {
         column: *column,
-        key: comma.to_owned(),
+        key: Literal::new(comma.to_owned()),
         parts: Vec::new(),
     });
     let nothing = Texts {
@@ -345,8 +339,9 @@ fn numbers(out: &mut Vec<u8>, list: &[u32]) {
     out.push(b']');
 }
 
-fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
-    match value {
+/// Writes a value; true if it may contain any character.
+fn field(out: &mut Vec<u8>, column: Field, value: &Datum<'_>, row: &Row<'_>) -> bool {
+    match *value {
         Datum::Name(name) => out.extend_from_slice(escape(name).as_bytes()),
         Datum::Path(name) => {
             let (first, rest) = text::unix_name_parts(name);
@@ -386,8 +381,13 @@ fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
                 }
             }
         }
-        _ => {}
+        // Structures have a column for each part.
+        _ => {
+            cell::literal(out, value);
+            return false;
+        }
     }
+    true
 }
 
 #[cfg(test)]

@@ -47,7 +47,9 @@ impl Sink for Json<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
         self.objects.begin();
         let out = &mut self.objects.out.buffer;
-        out.extend_from_slice(&self.leading);
+        if !self.leading.is_empty() {
+            out.extend_from_slice(&self.leading);
+        }
         self.members.write(out, row);
         self.objects.end()
     }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::value::{key, opening, value};
 use crate::model::{Row, Summary};
 use crate::render::out::Out;
-use crate::render::told::{Member, Texts, Told};
+use crate::render::told::{Literal, Member, Texts, Told};
 use crate::render::{Envelope, Field, Repetition};
 
 /// Writes the objects of a document, one per line or all on one line, or without a document.
@@ -136,10 +136,10 @@ impl Members {
             return;
         };
         for member in &shape.told {
-            out.extend_from_slice(member.key.as_bytes());
+            member.key.write(out);
             value(out, &mut self.scratch, member.column.get(row), member, row);
         }
-        out.extend_from_slice(shape.rest.as_bytes());
+        shape.rest.write(out);
     }
 }
 
@@ -163,6 +163,6 @@ pub(in crate::render) fn grouped(columns: &[Field]) -> Vec<(Field, Vec<Field>)> 
 }
 
 fn member(before: &str, column: Field, parts: Vec<Member>) -> Member {
-    let key = format!("{before}\"{}\":", column.key());
+    let key = Literal::new(format!("{before}\"{}\":", column.key()));
     Member { column, key, parts }
 }

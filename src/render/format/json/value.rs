@@ -100,6 +100,7 @@ fn word(out: &mut Vec<u8>, word: &str) {
 }
 
 /// Writes text that consists of digits, dots, colons, letters and brackets.
+#[inline]
 fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
     write(out);
@@ -115,13 +116,25 @@ pub(super) fn value(
     member: &Member,
     row: &Row<'_>,
 ) {
-    let Some(known) = known else {
-        return out.extend_from_slice(b"null");
-    };
-    match known {
-        Datum::Number(_) | Datum::Flag(_) => cell::literal(out, &known),
+    match &known {
+        Some(Datum::Number(number)) => digits::integer(out, *number),
+        Some(known) => other_value(out, scratch, known, member, row),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+#[inline(never)]
+fn other_value(
+    out: &mut Vec<u8>,
+    scratch: &mut Vec<u8>,
+    known: &Datum<'_>,
+    member: &Member,
+    row: &Row<'_>,
+) {
+    match *known {
+        Datum::Number(_) | Datum::Flag(_) => cell::literal(out, known),
         Datum::Word(_) | Datum::State(_) | Datum::Id(_) | Datum::Index(_) | Datum::Ip(_) => {
-            quoted(out, |out| cell::literal(out, &known));
+            quoted(out, |out| cell::literal(out, known));
         }
         Datum::Name(name) if text::is_plain(name) => {
             quoted(out, |out| out.extend_from_slice(name));
@@ -168,7 +181,7 @@ fn structure(
                 out.push(b',');
             }
             for part in &member.parts {
-                out.extend_from_slice(part.key.as_bytes());
+                part.key.write(out);
                 value(out, scratch, part.column.of_process(process), part, row);
             }
             out.push(b'}');
@@ -176,7 +189,7 @@ fn structure(
         return out.push(b']');
     }
     for part in &member.parts {
-        out.extend_from_slice(part.key.as_bytes());
+        part.key.write(out);
         match (structure, part.column) {
             // Kept here because there are many.
             (Datum::Info(info), Field::InfoPart(field)) => match info.get(field) {

@@ -89,8 +89,23 @@ impl Sink for Plain<'_> {
 
 fn cell(out: &mut Vec<u8>, style: Style, column: &mut PlainColumn, row: &Row<'_>) {
     let value = column.field.get(row);
+    // The common cases: in its place at once.
+    match value {
+        Some(Datum::Number(number)) if column.has_digits && number != 0 => {
+            digits::right_aligned(out, number, column.width);
+            return out.push(column.after);
+        }
+        Some(Datum::End(side)) => {
+            if let Some(end) = endpoint::numeric(side, row) {
+                let is_padded = column.after == b' ';
+                end.write(out, if is_padded { column.width } else { 0 });
+                return out.push(column.after);
+            }
+        }
+        _ => {}
+    }
     let Some(key) = key(column, value, row) else {
-        return uncommon(out, style, column, value, row);
+        return uncommon(out, style, column, row);
     };
     if let Some((known, text)) = &column.last
         && *known == key
@@ -98,8 +113,12 @@ fn cell(out: &mut Vec<u8>, style: Style, column: &mut PlainColumn, row: &Row<'_>
         return text.write(out, 0);
     }
     let start = out.len();
-    uncommon(out, style, column, value, row);
+    uncommon(out, style, column, row);
     column.last = out.get(start..).and_then(Short::of).map(|text| (key, text));
+}
+
+fn uncommon(out: &mut Vec<u8>, style: Style, column: &PlainColumn, row: &Row<'_>) {
+    aligned(out, column, |out| style.cell(out, column.field, row));
 }
 
 /// Identifies a value that many rows share: a word, 0, or no name.
@@ -115,35 +134,6 @@ fn key(column: &PlainColumn, value: Option<Datum<'_>>, row: &Row<'_>) -> Option<
     };
     let place = word.as_ptr().addr().wrapping_mul(1 << 8);
     u64::try_from(place.wrapping_add(word.len())).ok()
-}
-
-/// Writes a cell that is not cached.
-fn uncommon(
-    out: &mut Vec<u8>,
-    style: Style,
-    column: &PlainColumn,
-    value: Option<Datum<'_>>,
-    row: &Row<'_>,
-) {
-    let end = match value {
-        Some(Datum::End(side)) => endpoint::numeric(side, row),
-        _ => None,
-    };
-    match (value, end) {
-        // The common case: right-aligned at once.
-        (Some(Datum::Number(number)), _) if column.has_digits => {
-            digits::right_aligned(out, number, column.width);
-            out.push(column.after);
-        }
-        (_, Some(end)) => {
-            let is_padded = column.after == b' ';
-            end.write(out, if is_padded { column.width } else { 0 });
-            out.push(column.after);
-        }
-        _ => aligned(out, column, |out| {
-            style.known(out, column.field, value, row);
-        }),
-    }
 }
 
 /// Writes a text as wide as its column, and the separator.
