@@ -196,7 +196,11 @@ fn is_place_told(field: Field, row: &Row<'_>) -> bool {
 
 impl Field {
     /// Its value in a row, for output; `None` = nothing to write, for whatever reason.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "else a call for each value of each row"
+    )]
+    #[inline(always)]
     pub fn get<'a>(self, row: &Row<'a>) -> Option<Datum<'a>> {
         let socket = row.socket;
         match self {

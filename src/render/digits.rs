@@ -8,25 +8,37 @@ use crate::text::{MICROS, MILLIS, SIZES, Units, push_exact};
 
 #[inline]
 pub(super) fn integer(out: &mut Vec<u8>, value: u64) {
-    // Most numbers are 0.
-    if value == 0 {
-        return out.push(b'0');
+    match u8::try_from(value) {
+        // Most numbers are 0.
+        Ok(digit @ 0..10) => out.push(b'0' + digit),
+        _ => many(out, value),
     }
-    right_aligned(out, value, 0);
 }
 
-/// Decimal, right-aligned in `width` columns; longer numbers exceed them.
-pub(super) fn right_aligned(out: &mut Vec<u8>, value: u64, width: usize) {
-    let Some((digits, length)) = eight(value) else {
-        return long(out, value, width);
-    };
-    if width > length {
-        blanks(out, width - length);
+fn many(out: &mut Vec<u8>, value: u64) {
+    match eight(value) {
+        Some(digits) => put(out, digits),
+        None => long(out, value, 0),
     }
+}
+
+#[inline]
+fn put(out: &mut Vec<u8>, (digits, length): (u64, usize)) {
     // Copying a length known to the compiler is fast.
     let end = out.len() + length;
     out.extend_from_slice(&digits.to_le_bytes());
     out.truncate(end);
+}
+
+/// Decimal, right-aligned in `width` columns; longer numbers exceed them.
+pub(super) fn right_aligned(out: &mut Vec<u8>, value: u64, width: usize) {
+    let Some(digits) = eight(value) else {
+        return long(out, value, width);
+    };
+    if width > digits.1 {
+        blanks(out, width - digits.1);
+    }
+    put(out, digits);
 }
 
 #[inline(never)]

@@ -44,7 +44,8 @@ pub(super) fn walk<'a>(
             return Err("malformed attribute".into());
         };
         each(header.kind.get() & NLA_TYPE_MASK, value);
-        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        // `NLA_ALIGN`
+        rest = rest.get((length + 3) & !3..).unwrap_or_default();
     }
     Ok(())
 }
