@@ -256,14 +256,6 @@ impl Hunt {
         let groups: Vec<(GroupKey, Vec<&Found>)> = match self.group_by {
             GroupBy::Process => by_process(&self.found),
             GroupBy::Holders => by_holders(&self.found),
-            // In order of arrival.
-            GroupBy::Socket => {
-                let keys = |found: &Found| self.keys(&found.socket).into_iter();
-                let found = self.found.iter();
-                found
-                    .flat_map(|found| keys(found).map(move |key| (key, vec![found])))
-                    .collect()
-            }
             _ => self.by_key().into_iter().collect(),
         };
         let kept = groups.into_iter().map(|(key, sockets)| {

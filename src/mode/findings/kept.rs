@@ -68,13 +68,12 @@ impl Kept {
         self.sockets.truncate(self.settled);
     }
 
-    /// Takes those of a network namespace, or all.
+    /// Takes those of a network namespace, or all, in an order that does not depend on the source.
     pub(in crate::mode) fn take(&mut self, netns: Option<u32>) -> Self {
         let is_in = |socket: &mut Socket| netns.is_none() || socket.netns == netns;
-        Self {
-            sockets: self.sockets.extract_if(.., is_in).collect(),
-            ..*self
-        }
+        let mut sockets: Vec<Socket> = self.sockets.extract_if(.., is_in).collect();
+        sockets.sort_by_key(|socket| socket.inode);
+        Self { sockets, ..*self }
     }
 
     /// The states whose sockets are all kept.
