@@ -159,6 +159,11 @@ impl Numbers {
         mapping.map(Self).map_err(refused("share a map"))
     }
 
+    /// The number of numbers, up to the end of the last page.
+    pub fn len(&self) -> usize {
+        self.0.length / 8
+    }
+
     /// The number at this index; 0 after the last.
     pub fn get(&self, place: usize) -> u64 {
         let number = self.at(place);

@@ -78,8 +78,8 @@ impl WalkSource {
     ) -> Option<Result<Outcome, Error>> {
         let sockets = self.sockets(tables, request)?;
         let family = only(tables).map(|table| table.family);
-        let is_counted = visitor.counts();
-        let mut walk = match Walk::load(&self.btf, Scope::Own(family), request, is_counted) {
+        let counted = visitor.counts().then_some(&[][..]);
+        let mut walk = match Walk::load(&self.btf, Scope::Own(family), request, counted) {
             Ok(walk) => walk,
             Err(error) => return self.step_aside(error),
         };
@@ -348,11 +348,12 @@ impl Walk {
         }
     }
 
+    /// Loads the program; `counted` = the namespaces whose sockets are counted, sorted; empty = only the own one.
     pub(super) fn load(
         btf: &Path,
         scope: Scope,
         request: &Request,
-        is_counted: bool,
+        counted: Option<&[u32]>,
     ) -> Result<Self, Error> {
         let extent = match request.extensions.detail {
             Detail::Line => Extent::Head,
@@ -360,14 +361,14 @@ impl Walk {
         };
         // First what fails at once without privileges.
         let map = elements(shift(scope), None)?;
-        let counts = is_counted.then(Counts::new).transpose()?;
+        let counts = counted.map(Counts::new).transpose()?.flatten();
         let lists = Map::new(MapKind::Value, LISTS)?;
         let of_bound = bound::Search::applies(request).then(|| Map::new(MapKind::Value, LISTS));
         let of_bound = of_bound.transpose()?;
         let plan = Plan {
             scope,
             extent,
-            counts: counts.as_ref().map(|counts| counts.map.descriptor()),
+            counts: counts.as_ref().map(Counts::counting),
             lists: lists.descriptor(),
         };
         let (program, function, bound) = bpf::describe(btf, &WANTED, |btf| {
@@ -407,13 +408,13 @@ impl Walk {
             // They are identified by their inodes.
             let mut request = request.clone();
             request.extensions.detail = Detail::Usual;
-            self = Self::load(btf, self.scope, &request, false)?;
+            self = Self::load(btf, self.scope, &request, None)?;
         }
         let table = Table::new(Protocol::Tcp, Family::Inet);
         let decoder = Decoder::new(Kind::Bpf, table, request, visitor, None);
         let mut reader = Reader::new(decoder, rows);
         for _ in 0..REPEATS {
-            if let Some(counts) = &self.counts {
+            if let Some(counts) = &mut self.counts {
                 counts.begin(rows.bound.values().copied());
             }
             let output = self.link.iterate();
@@ -421,8 +422,9 @@ impl Walk {
                 Extent::Head => reader.read::<Head>(output),
                 Extent::Detailed => reader.read::<Detailed>(output),
             });
+            let is_overflown = self.counts.as_ref().is_some_and(Counts::is_overflown);
             let why = match read {
-                Ok(()) if !reader.is_astray => {
+                Ok(()) if !reader.is_astray && !is_overflown => {
                     if let Some(counts) = &self.counts {
                         let decoder = &mut reader.decoder;
                         counts.lend(reader.ticks, &mut decoder.scratch, decoder.visitor);
@@ -434,6 +436,9 @@ impl Walk {
             };
             let is_taken_back = reader.restart();
             match why {
+                None if is_taken_back && is_overflown => {
+                    self = Self::load(btf, self.scope, request, None)?;
+                }
                 None if is_taken_back => {}
                 Some(cause) if is_taken_back => return Err(Error::bpf(WALK, cause)),
                 why => {

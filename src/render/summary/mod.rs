@@ -91,8 +91,10 @@ impl Totals {
 pub struct Summing<'w> {
     /// By inode number of the network namespace; `None` = the own one.
     counted: BTreeMap<Option<u32>, Counts>,
-    /// The counts at the last checkpoint, of the namespace of the rows since then.
-    checkpoint: Option<(Option<u32>, Counts)>,
+    /// The counts at the last checkpoint, of the namespaces of the rows since then.
+    checkpoint: BTreeMap<Option<u32>, Counts>,
+    /// The namespace of the last row since then.
+    latest: Option<Option<u32>>,
     /// The most listeners kept.
     most: usize,
     /// Rows kept before the checkpoint.
@@ -115,7 +117,8 @@ impl<'w> Summing<'w> {
         let most = limit.unwrap_or(LISTENERS);
         Self {
             counted: BTreeMap::new(),
-            checkpoint: None,
+            checkpoint: BTreeMap::new(),
+            latest: None,
             most,
             settled: 0,
             totals: Totals {
@@ -223,8 +226,10 @@ impl<'w> Summing<'w> {
     fn of(&mut self, netns: Option<u32>) -> &mut Counts {
         let counts = self.counted.entry(netns);
         let counts = counts.or_insert_with(|| Counts::new(self.most));
-        if self.checkpoint.is_none() {
-            self.checkpoint = Some((netns, counts.clone()));
+        if self.latest != Some(netns) {
+            self.latest = Some(netns);
+            let before = self.checkpoint.entry(netns);
+            before.or_insert_with(|| counts.clone());
         }
         counts
     }
@@ -247,17 +252,17 @@ impl<'w> Summing<'w> {
         self.lists() && is_one_of_few && self.totals.rows.len() < of_all
     }
 
-    /// Marks the start of rows that may be rolled back, all of one namespace.
+    /// Marks the start of rows that may be rolled back.
     pub fn checkpoint(&mut self) {
-        self.checkpoint = None;
+        self.checkpoint.clear();
+        self.latest = None;
         self.settled = self.totals.rows.len();
     }
 
     /// Drops every row since the last checkpoint, which is always possible.
     pub fn rollback(&mut self) -> bool {
-        if let Some((netns, before)) = self.checkpoint.take() {
-            self.counted.insert(netns, before);
-        }
+        self.counted.append(&mut self.checkpoint);
+        self.latest = None;
         self.totals.rows.truncate(self.settled);
         true
     }

@@ -30,7 +30,8 @@ impl NamespacesSource {
         if networks.is_empty() {
             return None;
         }
-        let mut walk = match Walk::load(Path::new(BTF), Scope::Table, request, false) {
+        let counted = visitor.counts().then_some(&*networks);
+        let mut walk = match Walk::load(Path::new(BTF), Scope::Table, request, counted) {
             Ok(walk) => walk,
             Err(error) if is_asked => return Some(Outcome::failed(error.into())),
             Err(_) => return None,

@@ -16,7 +16,7 @@ pub(super) use self::bound::bound_program;
 pub(super) use self::lists::LISTS;
 use self::lists::{INDEX_BITS, List, SLOTS};
 use self::steps::{BYTE, LONG, POINTER, SHORT, WORD, within};
-use super::counts::LOOKED_BEFORE;
+use super::counts::{Counting, LOOKED_BEFORE};
 use super::record::{Extent, Head, STRAYED, TABLE};
 use crate::bpf::Size::{Eight, Four, One};
 use crate::bpf::{
@@ -151,8 +151,8 @@ struct Writer<'p> {
 pub(super) struct Plan {
     pub(super) scope: Scope,
     pub(super) extent: Extent,
-    /// The map of counters, if it counts.
-    pub(super) counts: Option<i32>,
+    /// The counters, if it counts.
+    pub(super) counts: Option<Counting>,
     /// The map of lists.
     pub(super) lists: i32,
 }
@@ -181,14 +181,14 @@ impl<'p> Writer<'p> {
     }
 
     fn walk(&mut self) -> Result<(), Malformed> {
-        let [next_bucket, next_node, chain_end, strayed, over, done] =
-            [(); 6].map(|()| self.code.label());
+        let [next_bucket, next_node, chain_end, strayed, done] =
+            [(); 5].map(|()| self.code.label());
         self.begin(["ehash", "ehash_mask"], 0, done)?;
         self.touch()?;
         self.code.place(next_bucket);
         self.code.jump(Condition::TooLong, strayed);
         self.code.load(Eight, R::R1, R::STACK, BUCKETS);
-        self.code.jump(Condition::Same(BUCKET, R::R1), over);
+        self.code.jump(Condition::Same(BUCKET, R::R1), done);
         self.first_node(BUCKET, NODE, next_bucket)?;
         self.code.place(next_node);
         self.code.jump(Condition::TooLong, chain_end);
@@ -203,13 +203,17 @@ impl<'p> Writer<'p> {
         self.test_state(next_node)?;
         self.test_ends(next_node)?;
         if let Some(counts) = self.plan.counts {
+            self.find_block(counts, next_node);
             self.count(counts, next_node)?;
         }
         self.write_socket()?;
         self.emit()?;
+        self.code.jump(Condition::Is(R::R0, 0), next_node);
         // No room: the kernel calls again for this element.
-        self.code.jump(Condition::IsNot(R::R0, 0), done);
-        self.code.jump(Condition::Always, next_node);
+        if let Some(counts) = self.plan.counts {
+            self.note_overflow(counts);
+        }
+        self.code.jump(Condition::Always, done);
         self.code.place(chain_end);
         // After the last node comes the number of the bucket.
         self.code.shift_down(NODE, 1);
@@ -219,10 +223,6 @@ impl<'p> Writer<'p> {
         self.set(One, offset_of!(Head, family), i32::from(STRAYED));
         self.emit()?;
         self.code.jump(Condition::Always, done);
-        self.code.place(over);
-        if let Some(counts) = self.plan.counts {
-            self.end_element(counts);
-        }
         self.code.place(done);
         self.code.set(R::R0, 0);
         self.code.exit();
@@ -304,14 +304,11 @@ impl<'p> Writer<'p> {
         self.code.add_number(R::R1, buckets.into());
         self.number_at(R::R2)?;
         self.code.store(Eight, R::STACK, BASE, R::R2);
-        if let Some(counts) = self.plan.counts {
-            self.begin_element(counts);
-        }
         if self.plan.extent == Extent::Detailed {
             self.code.call(JIFFIES64);
             self.code.store(Eight, R::STACK, NOW, R::R0);
             if let Some(counts) = self.plan.counts {
-                self.note_now(counts);
+                self.begin_counting(counts);
             }
         }
         Ok(())
@@ -357,7 +354,7 @@ impl<'p> Writer<'p> {
         }
         if let Some(counts) = self.plan.counts {
             let touched = self.code.label();
-            self.code.set_map_value(R::R3, counts);
+            self.code.set_map_value(R::R3, counts.map);
             self.code.load(Eight, R::R1, R::R3, LOOKED_BEFORE);
             self.code.jump(Condition::Is(R::R1, 0), touched);
             for (value, field) in LOOKED_AT {

@@ -12,10 +12,11 @@ use super::record::{Head, Record, STRAYED, TABLE, Ticks};
 use crate::source::decoder::Decoder;
 use crate::wire;
 
-/// The kernel returns at most this much at once.
-const BUFFER: usize = 32 << 10;
+/// Read at once: half of the kernel's buffer. Otherwise it would call the program until an element does not fit, and
+/// once more for that.
+const BUFFER: usize = 16 << 10;
 /// Reads before one thread wakes the other, which costs as much as a read.
-const READS: usize = 8;
+const READS: usize = 16;
 /// One is filled, one is processed, one waits.
 const PIECES: usize = 3;
 /// Records that are taken together.
@@ -47,7 +48,7 @@ impl<R: Record> Piece<R> {
         let bytes = self.records.as_mut_bytes();
         let mut length = 0;
         self.end = loop {
-            match bytes.get_mut(length..).filter(|room| room.len() >= BUFFER) {
+            match bytes.get_mut(length..length + BUFFER) {
                 None => break None,
                 Some(room) => match output.read(room) {
                     Ok(0) => break Some(Ok(())),
