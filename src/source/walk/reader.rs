@@ -36,9 +36,12 @@ struct Piece<R> {
 }
 
 impl<R: Record> Piece<R> {
+    /// As [`BUFFER`], in whole records.
+    const ROOM: usize = BUFFER / size_of::<R>() * size_of::<R>();
+
     fn new() -> Self {
         Self {
-            records: vec![R::new_zeroed(); READS * BUFFER / size_of::<R>()],
+            records: vec![R::new_zeroed(); READS * Self::ROOM / size_of::<R>()],
             filled: 0,
             end: None,
         }
@@ -48,7 +51,7 @@ impl<R: Record> Piece<R> {
         let bytes = self.records.as_mut_bytes();
         let mut length = 0;
         self.end = loop {
-            match bytes.get_mut(length..length + BUFFER) {
+            match bytes.get_mut(length..length + Self::ROOM) {
                 None => break None,
                 Some(room) => match output.read(room) {
                     Ok(0) => break Some(Ok(())),
