@@ -159,9 +159,9 @@ impl Numbers {
         mapping.map(Self).map_err(refused("share a map"))
     }
 
-    /// The number of numbers, up to the end of the last page.
-    pub fn len(&self) -> usize {
-        self.0.length / 8
+    /// Sets all numbers to zero.
+    pub fn reset(&self) {
+        (0..self.0.length / 8).for_each(|place| self.set(place, 0));
     }
 
     /// The number at this index; 0 after the last.

@@ -175,6 +175,9 @@ impl WalkSource {
         }
         let mut all = Outcome::default();
         for (table, is_first) in tables.iter().zip(once(true).chain(repeat(false))) {
+            if !is_first {
+                visitor.next_part();
+            }
             match self.netlink.visit(*table, request, visitor) {
                 Ok(outcome) => all.add(outcome),
                 Err(error) if is_first => return Err(error),
@@ -415,7 +418,7 @@ impl Walk {
         let mut reader = Reader::new(decoder, rows);
         for _ in 0..REPEATS {
             if let Some(counts) = &mut self.counts {
-                counts.begin(rows.bound.values().copied());
+                counts.begin(&rows.bound.values().copied().collect());
             }
             let output = self.link.iterate();
             let read = output.and_then(|output| match self.extent {

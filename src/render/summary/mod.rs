@@ -94,7 +94,7 @@ pub struct Summing<'w> {
     /// The counts at the last checkpoint, of the namespaces of the rows since then.
     checkpoint: BTreeMap<Option<u32>, Counts>,
     /// The namespace of the last row since then.
-    latest: Option<Option<u32>>,
+    latest: Option<u32>,
     /// The most listeners kept.
     most: usize,
     /// Rows kept before the checkpoint.
@@ -226,8 +226,8 @@ impl<'w> Summing<'w> {
     fn of(&mut self, netns: Option<u32>) -> &mut Counts {
         let counts = self.counted.entry(netns);
         let counts = counts.or_insert_with(|| Counts::new(self.most));
-        if self.latest != Some(netns) {
-            self.latest = Some(netns);
+        if self.latest != netns || self.checkpoint.is_empty() {
+            self.latest = netns;
             let before = self.checkpoint.entry(netns);
             before.or_insert_with(|| counts.clone());
         }
@@ -255,14 +255,12 @@ impl<'w> Summing<'w> {
     /// Marks the start of rows that may be rolled back.
     pub fn checkpoint(&mut self) {
         self.checkpoint.clear();
-        self.latest = None;
         self.settled = self.totals.rows.len();
     }
 
     /// Drops every row since the last checkpoint, which is always possible.
     pub fn rollback(&mut self) -> bool {
         self.counted.append(&mut self.checkpoint);
-        self.latest = None;
         self.totals.rows.truncate(self.settled);
         true
     }

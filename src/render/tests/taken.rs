@@ -6,12 +6,13 @@ use super::{Page, envelope, layout, scene};
 use crate::model::{OwnedRow, Protocol, Row, Socket, State};
 use crate::render::{Arrangement, Field, Format, Order, RowBuffer, Sink, SortKey, Summing, sink};
 
-/// Listeners at ports from 1, with unordered queues.
+/// Listeners at ports from 1, with unordered queues, of two network namespaces in turn.
 fn rows(count: u16) -> Vec<OwnedRow> {
     let row = |number: u16| {
         let port = Some(u32::from(number));
         let mut socket: Socket = scene::inet(Protocol::Tcp, ("1.1.1.1", 1), ("1.1.1.1", port));
         socket.state = State::Listen;
+        socket.netns = Some(u32::from(number % 2));
         socket.recv_queue = Some(u32::from(number) * 37 % 101);
         OwnedRow::keep(&Row::bare(&socket))
     };

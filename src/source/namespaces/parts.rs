@@ -64,6 +64,7 @@ pub(super) fn one_by_one(
     };
     let mut outcome = source.visit(TCP[0], request, &mut lent)?;
     if !lent.is_over {
+        lent.visitor.next_part();
         outcome.add(source.visit(TCP[1], request, &mut lent)?);
     }
     Ok(outcome)

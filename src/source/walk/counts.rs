@@ -3,6 +3,8 @@
 //! The map has numbers for all, then the block of each namespace; if there are several, in between a byte for each
 //! inode number: which block, from 1.
 
+use std::collections::HashSet;
+
 use crate::bpf::{Map, MapKind, Numbers};
 use crate::error::Error;
 use crate::model::{Family, Protocol, Socket, State, Timer, TimerKind};
@@ -98,9 +100,9 @@ impl Counts {
     }
 
     /// Resets the counters; sockets with a `watched` port get a record instead.
-    pub(super) fn begin(&mut self, watched: impl Iterator<Item = u16> + Clone) {
+    pub(super) fn begin(&mut self, watched: &HashSet<u16>) {
         if self.is_used {
-            (0..self.numbers.len()).for_each(|place| self.numbers.set(place, 0));
+            self.numbers.reset();
         }
         self.is_used = true;
         let lowest = self.networks.first().copied().unwrap_or_default();
@@ -108,8 +110,8 @@ impl Counts {
             self.set(i32::from(INDEX), network - lowest, block);
         }
         for (start, _) in self.blocks() {
-            for port in watched.clone() {
-                self.set(start + i32::from(PORTS), port.into(), WATCHED);
+            for port in watched {
+                self.set(start + i32::from(PORTS), (*port).into(), WATCHED);
             }
         }
     }
@@ -204,6 +206,7 @@ mod tests {
     use crate::skip::skip;
     use crate::source::Visitor;
     use crate::source::walk::record::Ticks;
+    use std::collections::HashSet;
     use std::ops::ControlFlow;
 
     /// The counts that came.
@@ -228,7 +231,7 @@ mod tests {
                 Err(error) => return skip(error.chain()),
             };
             for _ in 0..2 {
-                counts.begin([80].into_iter());
+                counts.begin(&HashSet::from([80]));
                 let blocks: Vec<_> = counts.blocks().collect();
                 for (count, (start, _)) in (1..).zip(&blocks) {
                     counts
