@@ -78,6 +78,7 @@ impl Writer<'_> {
         let ways = Ways { again, unproven };
         let [ports, sockets] = [PORT_COUNT, SOCKET_COUNT];
         let [ports, sockets] = [List::first(ports), List::second(sockets)];
+        let [node, owners] = self.places_in_port()?;
         self.begin(["bhash2", "bhash_size"], 1, done)?;
         self.keep(FIRST, BUCKET);
         self.reset(&[ATTEMPT]);
@@ -100,13 +101,15 @@ impl Writer<'_> {
         self.push(ports, ports.count, NODE, unproven);
         self.code.jump(Condition::Always, next_bucket);
         self.code.place(listed);
-        self.advance(ports, unproven, Self::touch_listed, |writer, next| {
+        let touch = |writer: &mut Self, list| writer.touch_listed(list, Some(owners - node));
+        self.advance(ports, unproven, touch, |writer, next| {
             writer.look_at_port(sockets, ways, next)
         })?;
         self.get(R::R1, SUM);
         self.code.jump(Condition::Is(R::R1, 0), done);
         self.keep(BEFORE, R::R1);
-        self.advance(sockets, unproven, Self::touch_listed, |writer, next| {
+        let touch = |writer: &mut Self, list| writer.touch_listed(list, None);
+        self.advance(sockets, unproven, touch, |writer, next| {
             writer.look_at_socket(again, next)
         })?;
         self.get(R::R1, ENDS);
@@ -158,9 +161,9 @@ impl Writer<'_> {
         self.keep(SUM, R::R1);
     }
 
-    /// Before each 16th link of a list, prefetches the nodes that this and the next ones lead to. The index is in the
-    /// first register.
-    fn touch_listed(&mut self, list: List) -> Result<(), Malformed> {
+    /// Before each eighth link of a list, prefetches the nodes that this and the next ones lead to, and what is `behind`
+    /// each. The index is in the first register.
+    fn touch_listed(&mut self, list: List, behind: Option<i32>) -> Result<(), Malformed> {
         let back = self.btf.offset("hlist_node", "pprev", POINTER)?;
         let touched = self.code.label();
         self.code
@@ -169,9 +172,12 @@ impl Writer<'_> {
         self.code.copy(NODE, R::R3);
         for entry in (0..LISTED_AHEAD).step_by(8) {
             self.code.load(Eight, R::R1, NODE, entry);
-            self.number_at(R::R1)?;
-            self.code.add_number(R::R1, back.into());
-            self.number_at(R::R1)?;
+            self.number_at(SOCKET)?;
+            for place in [Some(back.into()), behind].into_iter().flatten() {
+                self.code.copy(R::R1, SOCKET);
+                self.code.add_number(R::R1, place);
+                self.number_at(R::R1)?;
+            }
         }
         self.code.place(touched);
         Ok(())
