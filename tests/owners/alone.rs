@@ -71,8 +71,10 @@ const HIDING: &str = r#"
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -125,6 +127,8 @@ int main(void) {
     hide(listener());
     send_away(listener());
     if (fork() == 0) {
+        // It ends with its parent.
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         listener();
         sleep(600);
     }
