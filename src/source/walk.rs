@@ -425,9 +425,9 @@ impl Walk {
                 Extent::Head => reader.read::<Head>(output),
                 Extent::Detailed => reader.read::<Detailed>(output),
             });
-            let is_overflown = self.counts.as_ref().is_some_and(Counts::is_overflown);
+            let is_overflowed = self.counts.as_ref().is_some_and(Counts::is_overflowed);
             let why = match read {
-                Ok(()) if !reader.is_astray && !is_overflown => {
+                Ok(()) if !reader.is_astray && !is_overflowed => {
                     if let Some(counts) = &self.counts {
                         let decoder = &mut reader.decoder;
                         counts.lend(reader.ticks, &mut decoder.scratch, decoder.visitor);
@@ -439,7 +439,7 @@ impl Walk {
             };
             let is_taken_back = reader.restart();
             match why {
-                None if is_taken_back && is_overflown => {
+                None if is_taken_back && is_overflowed => {
                     self = Self::load(btf, self.scope, request, None)?;
                 }
                 None if is_taken_back => {}

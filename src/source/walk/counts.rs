@@ -117,7 +117,7 @@ impl Counts {
     }
 
     /// True if sockets of an element were counted repeatedly.
-    pub(super) fn is_overflown(&self) -> bool {
+    pub(super) fn is_overflowed(&self) -> bool {
         self.number(OVERFLOWED.into()) != 0
     }
 

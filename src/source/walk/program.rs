@@ -222,7 +222,6 @@ impl<'p> Writer<'p> {
         self.code.place(strayed);
         self.set(One, offset_of!(Head, family), i32::from(STRAYED));
         self.emit()?;
-        self.code.jump(Condition::Always, done);
         self.code.place(done);
         self.code.set(R::R0, 0);
         self.code.exit();

@@ -45,9 +45,6 @@ const ENDS: i16 = SLOTS + 48;
 /// The address of the next node.
 const NEXT: i16 = SLOTS + 56;
 
-/// Nodes that are prefetched together.
-const AHEAD: i32 = 8;
-
 /// Where to go if something changed, and if it cannot be proven.
 #[derive(Clone, Copy)]
 struct Ways {
@@ -166,8 +163,8 @@ impl Writer<'_> {
     fn touch_listed(&mut self, list: List, behind: Option<i32>) -> Result<(), Malformed> {
         let back = self.btf.offset("hlist_node", "pprev", POINTER)?;
         let touched = self.code.label();
-        self.code
-            .jump(Condition::HasBits(R::R1, AHEAD - 1), touched);
+        let others = i32::from(LISTED_AHEAD / 8 - 1);
+        self.code.jump(Condition::HasBits(R::R1, others), touched);
         self.place_in(list);
         self.code.copy(NODE, R::R3);
         for entry in (0..LISTED_AHEAD).step_by(8) {
