@@ -536,16 +536,32 @@ fn who_is_bound_among_many_is_listed() {
     let pairs: Vec<_> = pairs.collect();
     sockets.extend(some());
     sockets.extend((30_000..31_000).map(|port| bind_to((V4, port).into())));
+    // Others at the same port: at another address, of the other IP version, and in another namespace.
+    let port = address.port();
+    let addresses = [V6, IpAddr::from([127, 5, 0, 1])];
+    let others = addresses.map(|ip| bind_to((ip, port).into()));
+    let at_one_port = 40 + others.len();
+    sockets.extend(others);
+    let elsewhere = thread::spawn(move || fresh().map(|_other| bind_to((V4, port).into())));
+    let _elsewhere = elsewhere.join().unwrap();
     let columns = ["-a", "--columns", "state,src,inode"];
     let [netlink, bpf] = ["netlink", "bpf"].map(|source| rows(source, &columns));
     assert_eq!(netlink, bpf);
     let bound = bpf.iter().filter(|row| row.starts_with("BOUND"));
     assert_eq!((bound.count(), pairs.len()), (sockets.len(), 300));
+    let filter = format!("sport = {port}");
+    let words = [&columns[..], &[&filter]].concat();
+    let [netlink, bpf] = ["netlink", "bpf"].map(|source| rows(source, &words));
+    assert_eq!(netlink, bpf);
+    let bound = bpf.iter().filter(|row| row.starts_with("BOUND"));
+    assert_eq!(bound.count(), at_one_port);
     if cfg!(target_arch = "x86_64") && can_strace() {
         // Nothing is left to netlink.
-        let filter = "state bound or state established";
-        let words = [&["-tn", "--source", "bpf"], &columns[..], &[filter]].concat();
-        until("a proof", || (calls("sendto", &words) == 0).then_some(()));
+        let states = "(state bound or state established)";
+        for filter in [states, &format!("{filter} and {states}")] {
+            let words = [&["-tn", "--source", "bpf"], &columns[..], &[filter]].concat();
+            until("a proof", || (calls("sendto", &words) == 0).then_some(()));
+        }
     }
 }
 
@@ -589,17 +605,19 @@ fn who_stays_bound_is_listed_once_while_others_come_and_go() {
                 if stop.load(Ordering::Relaxed) {
                     return;
                 }
-                // Some share a port with those that stay.
+                // Some share a port with those that stay, at the same address or another.
                 let others = (19_950..20_030).map(|port| bind_to((V4, port).into()));
-                close(others.collect::<Vec<_>>());
+                let elsewhere = (1..40).map(|last| IpAddr::from([127, 6, 0, last]));
+                let elsewhere = elsewhere.map(|ip| bind_to((ip, 20_020).into()));
+                close(others.chain(elsewhere).collect::<Vec<_>>());
                 thread::sleep(Duration::from_millis(1));
             }
         });
         let at_one_port = [&staying[20], &staying[60]].map(inode_of).to_vec();
         for (scope, filter, expected) in [
             (&["-N", &path][..], "state bound", &inodes),
-            (&[], "state bound", &inodes),
-            (&[], "state bound and sport = 20020", &at_one_port),
+            (&[], "sport ge 20000", &inodes),
+            (&[], "sport = 20020", &at_one_port),
         ] {
             for _ in 0..10 {
                 let words = ["-ta", "--source", "bpf", "--format", "ndjson"];

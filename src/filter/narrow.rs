@@ -75,6 +75,11 @@ impl Narrow {
         self
     }
 
+    /// True if it has a single port, which the kernel compares first.
+    pub const fn is_by_port(&self) -> bool {
+        self.local_port.is_some() || self.peer_port.is_some()
+    }
+
     /// Everything a socket must pass, the single ports last.
     pub fn operations(&self) -> Vec<Operation> {
         let ends = [(Side::Local, self.local_port), (Side::Peer, self.peer_port)];

@@ -11,7 +11,6 @@ mod program;
 mod reader;
 mod record;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
 use std::iter::{once, repeat};
@@ -22,7 +21,7 @@ use std::path::{Path, PathBuf};
 use self::bound::BoundRows;
 use self::counts::Counts;
 pub(super) use self::parts::paying;
-use self::parts::{PAYS_TO_LOOK, elements, shift, sockets};
+use self::parts::{PAYS_TO_LOOK, elements, shift};
 pub(super) use self::program::Scope;
 use self::program::{FUNCTION, LISTS, Plan, WANTED, program};
 use self::reader::Reader;
@@ -32,7 +31,6 @@ use super::decoder::Decoder;
 use super::{Detail, NetlinkSource, Outcome, Request, Source, Visitor};
 use crate::bpf::{self, BTF, Hook, Link, Map, MapKind, TypeKind};
 use crate::error::Error;
-use crate::filter::Narrow;
 use crate::model::{
     Cause, Family, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning,
 };
@@ -126,8 +124,7 @@ impl WalkSource {
             _ if !is_possible => None,
             Use::Never => None,
             Use::Always => Some(0),
-            // The kernel excludes unwanted sockets from a dump, which costs less.
-            Use::WherePays if request.narrow != Narrow::default() => None,
+            Use::WherePays if request.narrow.exact.is_some() => None,
             Use::WherePays => paying(Scope::Own(None), 1, request),
         }
     }
@@ -140,26 +137,6 @@ impl WalkSource {
         self.usage = Use::Never;
         self.refusal = Some(error.into());
         None
-    }
-
-    /// The request without BOUND, if nothing is only bound to the single wanted port: netlink would walk the sockets of
-    /// all ports.
-    fn without_bound<'r>(&self, request: &'r Request) -> Cow<'r, Request> {
-        let rest = request.states.without(State::Bound);
-        let is_of_use = self.usage == Use::WherePays
-            && ![request.states, StateSet::EMPTY].contains(&rest)
-            && request.narrow.local_port.is_some()
-            && request.narrow.exact.is_none()
-            && !self.netlink.is_recorded()
-            && sockets(Scope::Own(None)).is_some_and(|count| count >= PAYS_TO_LOOK);
-        let found = is_of_use.then(|| bound::find(&self.btf, request).ok().flatten());
-        match found.flatten() {
-            Some(found) if found.is_empty() => Cow::Owned(Request {
-                states: rest,
-                ..request.clone()
-            }),
-            _ => Cow::Borrowed(request),
-        }
     }
 
     fn over_netlink(
@@ -208,8 +185,7 @@ impl Source for WalkSource {
         if let Some(outcome) = self.list(&tables, request, visitor) {
             return Some(outcome.unwrap_or_else(|error| Outcome::failed(error.into())));
         }
-        let request = self.without_bound(request);
-        let mut outcome = self.netlink.visit_both(&request, visitor)?;
+        let mut outcome = self.netlink.visit_both(request, visitor)?;
         outcome.reason = outcome.reason.or(self.refusal.take());
         Some(outcome)
     }

@@ -42,12 +42,14 @@ const OPENING: &str = "inet_request_sock";
 /// A socket and its inode.
 const FILE: &str = "socket_alloc";
 const TABLES: &str = "inet_hashinfo";
+/// What is bound to one port.
+const ALL_OF_PORT: &str = "inet_bind_bucket";
 /// Sockets with one address and port.
 const PORT: &str = "inet_bind2_bucket";
 const BUCKET_OF_PORTS: &str = "inet_bind_hashbucket";
 
 /// The types and functions that the programs use.
-pub(super) const WANTED: [(TypeKind, &str); 20] = [
+pub(super) const WANTED: [(TypeKind, &str); 21] = [
     (TypeKind::Function, FUNCTION),
     (TypeKind::Function, CAST),
     (TypeKind::Struct, KEY),
@@ -56,6 +58,7 @@ pub(super) const WANTED: [(TypeKind, &str); 20] = [
     (TypeKind::Struct, "nsproxy"),
     (TypeKind::Struct, "net"),
     (TypeKind::Struct, TABLES),
+    (TypeKind::Struct, ALL_OF_PORT),
     (TypeKind::Struct, PORT),
     (TypeKind::Struct, BUCKET_OF_PORTS),
     (TypeKind::Struct, "hlist_node"),

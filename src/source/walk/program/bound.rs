@@ -12,14 +12,17 @@
 //!
 //! The chains of an element advance together, one node of each at a time: one after another, each node would wait for
 //! the memory of the one before. The addresses of the links to the next nodes are in two lists.
+//!
+//! For a single port of one namespace, the buckets of ports are walked twice instead, and in between the chain of this
+//! port's addresses: each must have the port, the last one also after the end of the chain is read.
 
 use std::mem::offset_of;
 
 use super::lists::{LISTED_AHEAD, List, ROUND, SLOTS};
-use super::steps::{BYTE, POINTER, SHORT, within};
+use super::steps::{BYTE, POINTER, SHORT, WORD, within};
 use super::{
-    BASE, BUCKET, BUCKET_OF_PORTS, BUCKETS, Head, NODE, PORT, Plan, REST, SOCKET, STRAYED, TCP,
-    TIME_WAIT, Writer,
+    ALL_OF_PORT, BASE, BUCKET, BUCKET_OF_PORTS, BUCKETS, Head, NET, NODE, PORT, Plan, REST, SOCKET,
+    STRAYED, Scope, TCP, TIME_WAIT, Writer,
 };
 use crate::bpf::Size::{Eight, One};
 use crate::bpf::{Btf, Condition, Instruction, Label, Malformed, Register as R, Typed as _};
@@ -70,13 +73,13 @@ pub(in crate::source::walk) fn bound_program(
 
 impl Writer<'_> {
     fn look_for_bound(&mut self) -> Result<(), Malformed> {
-        let [again, next_bucket, listed, compare, unproven, done] =
-            [(); 6].map(|()| self.code.label());
+        let [again, listed, compare, unproven, done] = [(); 5].map(|()| self.code.label());
         let ways = Ways { again, unproven };
         let [ports, sockets] = [PORT_COUNT, SOCKET_COUNT];
         let [ports, sockets] = [List::first(ports), List::second(sockets)];
         let [node, owners] = self.places_in_port()?;
-        self.begin(["bhash2", "bhash_size"], 1, done)?;
+        let table = if self.is_single() { "bhash" } else { "bhash2" };
+        self.begin([table, "bhash_size"], 1, done)?;
         self.keep(FIRST, BUCKET);
         self.reset(&[ATTEMPT]);
         self.code.place(again);
@@ -86,21 +89,22 @@ impl Writer<'_> {
         self.code.add_number(R::R1, 1);
         self.keep(ATTEMPT, R::R1);
         self.reset(&[SUM, ENDS, PORT_COUNT, SOCKET_COUNT]);
-        self.get(BUCKET, FIRST);
-        self.code.place(next_bucket);
-        self.code.jump(Condition::TooLong, unproven);
-        self.get(R::R1, BUCKETS);
-        self.code.jump(Condition::Same(BUCKET, R::R1), listed);
-        self.first_port(BUCKET)?;
-        self.code.copy(NODE, R::R1);
-        self.number_at(R::R1)?;
-        self.code.jump(Condition::Is(R::R1, 0), next_bucket);
-        self.push(ports, ports.count, NODE, unproven);
-        self.code.jump(Condition::Always, next_bucket);
+        if self.is_single() {
+            self.each_node(listed, unproven, |writer| {
+                writer.test_back(SOCKET, again)?;
+                writer.list_port(ports, ways)
+            })?;
+        } else {
+            self.list_buckets(ports, listed, unproven)?;
+        }
         self.code.place(listed);
         let touch = |writer: &mut Self, list| writer.touch_listed(list, Some(owners - node));
         self.advance(ports, unproven, touch, |writer, next| {
-            writer.look_at_port(sockets, ways, next)
+            if writer.is_single() {
+                writer.look_at_address(sockets, ways, next)
+            } else {
+                writer.look_at_port(sockets, ways, next)
+            }
         })?;
         self.get(R::R1, SUM);
         self.code.jump(Condition::Is(R::R1, 0), done);
@@ -111,7 +115,8 @@ impl Writer<'_> {
         })?;
         self.get(R::R1, ENDS);
         self.code.jump(Condition::IsNot(R::R1, 0), again);
-        self.walk_again(compare, unproven)?;
+        self.reset(&[SUM]);
+        self.each_node(compare, unproven, |_| Ok(()))?;
         self.code.place(compare);
         self.get(R::R1, SUM);
         self.get(R::R2, BEFORE);
@@ -127,10 +132,37 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Adds up the nodes of addresses and ports again.
-    fn walk_again(&mut self, over: Label, unproven: Label) -> Result<(), Malformed> {
+    /// True if a single port of one namespace is wanted.
+    fn is_single(&self) -> bool {
+        matches!(self.plan.scope, Scope::Own(_)) && self.request.narrow.local_port.is_some()
+    }
+
+    /// Lists the buckets that are not empty.
+    fn list_buckets(&mut self, ports: List, over: Label, unproven: Label) -> Result<(), Malformed> {
+        let next_bucket = self.code.label();
+        self.get(BUCKET, FIRST);
+        self.code.place(next_bucket);
+        self.code.jump(Condition::TooLong, unproven);
+        self.get(R::R1, BUCKETS);
+        self.code.jump(Condition::Same(BUCKET, R::R1), over);
+        self.first_port(BUCKET)?;
+        self.code.copy(NODE, R::R1);
+        self.number_at(R::R1)?;
+        self.code.jump(Condition::Is(R::R1, 0), next_bucket);
+        self.push(ports, ports.count, NODE, unproven);
+        self.code.jump(Condition::Always, next_bucket);
+        Ok(())
+    }
+
+    /// Adds up the nodes of all buckets, one after another; before, `look` gets each in the socket's register, and the
+    /// link that led to it in the node's register.
+    fn each_node(
+        &mut self,
+        over: Label,
+        unproven: Label,
+        look: impl FnOnce(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
         let [next_bucket, next_node] = [(); 2].map(|()| self.code.label());
-        self.reset(&[SUM]);
         self.get(BUCKET, FIRST);
         self.code.place(next_bucket);
         self.code.jump(Condition::TooLong, unproven);
@@ -143,9 +175,48 @@ impl Writer<'_> {
         self.code.copy(R::R1, NODE);
         self.number_at(SOCKET)?;
         self.code.jump(Condition::Is(SOCKET, 0), next_bucket);
+        look(self)?;
         self.add_node();
         self.code.copy(NODE, SOCKET);
         self.code.jump(Condition::Always, next_node);
+        Ok(())
+    }
+
+    /// Lists the link to the addresses of the node's port, if it is the wanted one.
+    fn list_port(&mut self, ports: List, ways: Ways) -> Result<(), Malformed> {
+        let other = self.code.label();
+        let node = self.btf.offset(ALL_OF_PORT, "node.next", POINTER)?;
+        let first = self.btf.offset(ALL_OF_PORT, "bhash2.first", POINTER)?;
+        let moved = Ways {
+            again: other,
+            ..ways
+        };
+        self.test_port(ALL_OF_PORT, node.into(), moved)?;
+        self.code.copy(R::R4, SOCKET);
+        self.code
+            .add_number(R::R4, i32::from(first) - i32::from(node));
+        self.push(ports, ports.count, R::R4, ways.unproven);
+        self.code.place(other);
+        Ok(())
+    }
+
+    /// Looks at the address of the single port that a link leads to, and lists the link to its sockets.
+    fn look_at_address(&mut self, sockets: List, ways: Ways, next: Label) -> Result<(), Malformed> {
+        let [node, _] = self.places_in_port()?;
+        let [is_there, listed] = [(); 2].map(|()| self.code.label());
+        self.code.copy(R::R1, NODE);
+        self.number_at(SOCKET)?;
+        self.code.jump(Condition::IsNot(SOCKET, 0), is_there);
+        self.get(R::R1, ROUND);
+        self.code.jump(Condition::Is(R::R1, 0), next);
+        self.code.copy(SOCKET, NODE);
+        self.test_port(PORT, node, ways)?;
+        self.code.jump(Condition::Always, next);
+        self.code.place(is_there);
+        self.test_back(SOCKET, ways.again)?;
+        self.test_port(PORT, node, ways)?;
+        self.list_sockets(sockets, ways.unproven, listed)?;
+        self.code.place(listed);
         Ok(())
     }
 
@@ -161,6 +232,9 @@ impl Writer<'_> {
     /// Before each eighth link of a list, prefetches the nodes that this and the next ones lead to, and what is `behind`
     /// each. The index is in the first register.
     fn touch_listed(&mut self, list: List, behind: Option<i32>) -> Result<(), Malformed> {
+        if self.is_single() {
+            return Ok(());
+        }
         let back = self.btf.offset("hlist_node", "pprev", POINTER)?;
         let touched = self.code.label();
         let others = i32::from(LISTED_AHEAD / 8 - 1);
@@ -182,24 +256,40 @@ impl Writer<'_> {
 
     /// Looks at the address and port that a link leads to, and lists the link to its sockets.
     fn look_at_port(&mut self, sockets: List, ways: Ways, next: Label) -> Result<(), Malformed> {
-        let [node, owners] = self.places_in_port()?;
+        let [node, _] = self.places_in_port()?;
         let passed = self.code.label();
         self.code.copy(R::R1, NODE);
         self.number_at(SOCKET)?;
         self.code.jump(Condition::Is(SOCKET, 0), next);
         self.test_back(SOCKET, ways.again)?;
         self.add_node();
-        self.test_port(passed)?;
-        self.code.copy(NODE, SOCKET);
-        self.code.add_number(NODE, owners - node);
-        self.code.copy(R::R1, NODE);
-        self.number_at(R::R1)?;
-        self.code.jump(Condition::Is(R::R1, 0), passed);
-        self.push(sockets, sockets.count, NODE, ways.unproven);
+        let other = Ways {
+            again: passed,
+            ..ways
+        };
+        self.test_port(PORT, node, other)?;
+        self.list_sockets(sockets, ways.unproven, passed)?;
         self.code.place(passed);
         self.code.copy(R::R1, SOCKET);
         self.number_at(R::R1)?;
         self.code.jump(Condition::Is(R::R1, 0), next);
+        Ok(())
+    }
+
+    /// Lists the link to the sockets of an address and port, or jumps to `over` if there are none.
+    fn list_sockets(
+        &mut self,
+        sockets: List,
+        unproven: Label,
+        over: Label,
+    ) -> Result<(), Malformed> {
+        let [node, owners] = self.places_in_port()?;
+        self.code.copy(NODE, SOCKET);
+        self.code.add_number(NODE, owners - node);
+        self.code.copy(R::R1, NODE);
+        self.number_at(R::R1)?;
+        self.code.jump(Condition::Is(R::R1, 0), over);
+        self.push(sockets, sockets.count, NODE, unproven);
         Ok(())
     }
 
@@ -262,7 +352,12 @@ impl Writer<'_> {
 
     /// Offsets of the node in the structure of an address and port, and of the first link to its sockets.
     fn places_in_port(&self) -> Result<[i32; 2], Malformed> {
-        let node = self.btf.offset(PORT, "node.next", POINTER)?;
+        let node = if self.is_single() {
+            "bhash_node.next"
+        } else {
+            "node.next"
+        };
+        let node = self.btf.offset(PORT, node, POINTER)?;
         let owners = self.btf.offset(PORT, "owners.first", POINTER)?;
         Ok([node, owners].map(i32::from))
     }
@@ -277,18 +372,26 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Jumps to the next node for another port than the single wanted one.
-    fn test_port(&mut self, next_link: Label) -> Result<(), Malformed> {
+    /// Jumps to `again` for another port than the single wanted one. The node is in the socket's register, `node` bytes
+    /// after the start of the structure.
+    fn test_port(&mut self, structure: &str, node: i32, ways: Ways) -> Result<(), Malformed> {
         let Some(port) = self.request.narrow.local_port else {
             return Ok(());
         };
-        let [node, _] = self.places_in_port()?;
         self.code.copy(R::R1, SOCKET);
         self.code.add_number(R::R1, -node);
-        self.cast(PORT)?;
-        self.load(R::R1, R::R0, SHORT, [PORT, "port"])?;
-        let other = Condition::IsNot(R::R1, port.into());
-        self.code.jump(other, next_link);
+        self.cast(structure)?;
+        self.load(R::R1, R::R0, SHORT, [structure, "port"])?;
+        self.code
+            .jump(Condition::IsNot(R::R1, port.into()), ways.again);
+        if self.is_single() {
+            self.load(R::R1, R::R0, POINTER, [structure, "ib_net.net"])?;
+            self.code.load(Eight, R::R2, R::STACK, NET);
+            self.code.jump(Condition::Differ(R::R1, R::R2), ways.again);
+            // Each VRF has a chain of its own.
+            self.load(R::R1, R::R0, WORD, [structure, "l3mdev"])?;
+            self.code.jump(Condition::IsNot(R::R1, 0), ways.unproven);
+        }
         Ok(())
     }
 
