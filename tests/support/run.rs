@@ -85,7 +85,10 @@ impl Run {
     ///
     /// If stderr has something else, or the status is not 0.
     #[track_caller]
-    pub fn done(self) -> Run {
+    pub fn done(mut self) -> Run {
+        if !lists_bound() {
+            self.stderr = self.stderr.replace(UNLISTED_BY_KERNEL, "");
+        }
         let mut lines = self.stderr.lines();
         let told = lines.all(|line| line.contains(" not readable"));
         let is_short = self.stderr.lines().count() <= 1;

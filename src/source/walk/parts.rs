@@ -10,6 +10,8 @@ use crate::source::Request;
 
 /// From this many TCP sockets on the walk costs less than the dump, including its setup.
 const PAYS: u64 = 25_000;
+/// More for each step of a filter: the kernel verifies it first.
+const PAYS_FOR_STEP: u64 = 400;
 /// As [`PAYS`], for several namespaces, times their number.
 const PAYS_FOR_ALL: u64 = 50_000;
 /// As [`PAYS_FOR_ALL`], if bound sockets are listed.
@@ -28,6 +30,8 @@ pub(in crate::source) fn paying(scope: Scope, dumps: usize, request: &Request) -
         (_, false) => PAYS_FOR_ALL,
         (_, true) => PAYS_FOR_ALL_WITH_BOUND,
     };
+    let steps = u64::try_from(request.narrow.program.len()).unwrap_or(u64::MAX);
+    let least = steps.saturating_mul(PAYS_FOR_STEP).saturating_add(least);
     let dumps = u64::try_from(dumps).unwrap_or(u64::MAX);
     sockets(scope).filter(|count| count.saturating_mul(dumps) >= least)
 }
