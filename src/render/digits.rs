@@ -32,13 +32,16 @@ fn put(out: &mut Vec<u8>, (digits, length): (u64, usize)) {
 
 /// Decimal, right-aligned in `width` columns; longer numbers exceed them.
 pub(super) fn right_aligned(out: &mut Vec<u8>, value: u64, width: usize) {
-    let Some(digits) = eight(value) else {
+    let Some((digits, length)) = eight(value) else {
         return long(out, value, width);
     };
-    if width > digits.1 {
-        blanks(out, width - digits.1);
+    // Where it ends does not depend on its digits: the next cell need not wait for them.
+    if length > width || width > Short::ROOM - 8 {
+        return long(out, value, width);
     }
-    put(out, digits);
+    let start = out.len();
+    put_at(out, [(width - length, digits)]);
+    out.truncate(start + width);
 }
 
 #[inline(never)]
@@ -143,58 +146,73 @@ impl Short {
         Some(Self { text, length })
     }
 
-    /// Four numbers, each followed by a dot, and up to eight bytes in place of the last dot.
-    fn ipv4(address: Ipv4Addr, last: u64, length: usize) -> Self {
-        let pair = |one: u8, other: u8| {
-            let known = |octet: u8| OCTETS.get(usize::from(octet)).copied().unwrap_or_default();
-            let ((one, length), (other, more)) = (known(one), known(other));
-            let text = u64::from(one) | u64::from(other) << length;
-            (
-                text,
-                usize::try_from((length + more) / 8).unwrap_or_default(),
-            )
-        };
-        let [a, b, c, d] = address.octets();
-        let ((first, begin), (second, end)) = (pair(a, b), pair(c, d));
-        let mut text = [b' '; Self::ROOM];
-        // Each covers the unused bytes of the one before.
-        let dot = begin + end - 1;
-        for (place, bytes) in [(0, first), (begin, second), (dot, last)] {
+    /// Writes it.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.length;
+        out.extend_from_slice(&self.text);
+        out.truncate(end);
+    }
+}
+
+/// Bytes of the longest IPv4 address with a port.
+const LONGEST: usize = "255.255.255.255:65535".len();
+
+/// Writes as many blanks as [`Short`] has room for, and over them eight bytes at each place.
+#[inline]
+fn put_at<const N: usize>(out: &mut Vec<u8>, pieces: [(usize, u64); N]) {
+    out.extend_from_slice(&[b' '; Short::ROOM]);
+    if let Some(text) = out.last_chunk_mut::<{ Short::ROOM }>() {
+        for (place, bytes) in pieces {
             let place = text.get_mut(place..);
             if let Some(place) = place.and_then(<[u8]>::first_chunk_mut) {
                 *place = bytes.to_le_bytes();
             }
         }
-        let length = dot + length;
-        Self { text, length }
     }
+}
 
-    /// An address and a port; `*` if there is none.
-    pub(super) fn end(address: Ipv4Addr, port: Option<u16>) -> Self {
-        let Some(port) = port else {
-            return Self::ipv4(address, u64::from_le_bytes(*b":*      "), 2);
-        };
-        // At most five digits.
-        let (digits, length) = eight(port.into()).unwrap_or_default();
-        let blanks = u64::from_le_bytes([b' '; 8]) << (8 * length);
-        let text = (digits | blanks) << 8 | u64::from(b':');
-        Self::ipv4(address, text, length + 1)
+/// Writes four numbers, each followed by a dot, and up to eight bytes in place of the last dot, padded to a width.
+#[inline]
+fn octets(out: &mut Vec<u8>, address: Ipv4Addr, (last, length): (u64, usize), width: usize) {
+    let pair = |one: u8, other: u8| {
+        let known = |octet: u8| OCTETS.get(usize::from(octet)).copied().unwrap_or_default();
+        let ((one, length), (other, more)) = (known(one), known(other));
+        let text = u64::from(one) | u64::from(other) << length;
+        (
+            text,
+            usize::try_from((length + more) / 8).unwrap_or_default(),
+        )
+    };
+    let [a, b, c, d] = address.octets();
+    let ((first, begin), (second, end)) = (pair(a, b), pair(c, d));
+    let start = out.len();
+    // Each covers the unused bytes of the one before.
+    let dot = begin + end - 1;
+    put_at(out, [(0, first), (begin, second), (dot, last)]);
+    if width < LONGEST {
+        out.truncate(start + width.max(dot + length));
+    } else if width <= Short::ROOM {
+        out.truncate(start + width);
+    } else {
+        blanks(out, width - Short::ROOM);
     }
+}
 
-    /// Writes it, padded to a width.
-    pub(super) fn write(&self, out: &mut Vec<u8>, width: usize) {
-        let end = out.len() + self.length.max(width.min(Self::ROOM));
-        out.extend_from_slice(&self.text);
-        out.truncate(end);
-        if width > Self::ROOM {
-            blanks(out, width - Self::ROOM);
-        }
-    }
+/// Writes an address and a port, `*` if there is none, padded to a width.
+pub(super) fn ipv4_end(out: &mut Vec<u8>, address: Ipv4Addr, port: Option<u16>, width: usize) {
+    let Some(port) = port else {
+        return octets(out, address, (u64::from_le_bytes(*b":*      "), 2), width);
+    };
+    // At most five digits.
+    let (digits, length) = eight(port.into()).unwrap_or_default();
+    let blanks = u64::from_le_bytes([b' '; 8]) << (8 * length);
+    let text = (digits | blanks) << 8 | u64::from(b':');
+    octets(out, address, (text, length + 1), width);
 }
 
 /// Four numbers and three dots.
 pub(super) fn ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
-    Short::ipv4(address, 0, 0).write(out, 0);
+    octets(out, address, (0, 0), 0);
 }
 
 /// The longest run of two or more zero groups, or the first of equal ones, becomes `::`. An IPv4-mapped
@@ -293,7 +311,7 @@ const RATES: &Units = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{Short, hex, integer, ip, right_aligned, write};
+    use super::{hex, integer, ip, ipv4_end, right_aligned, write};
     use crate::model::Unit;
     use proptest::prelude::*;
     use std::net::{IpAddr, Ipv6Addr};
@@ -310,9 +328,8 @@ mod tests {
 
     #[test]
     fn ends_have_address_port_and_blanks() {
-        let written = |address: [u8; 4], port, width| {
-            text(|out| Short::end(address.into(), port).write(out, width))
-        };
+        let written =
+            |address: [u8; 4], port, width| text(|out| ipv4_end(out, address.into(), port, width));
         for port in 0..=u16::MAX {
             let expected = format!("{:<24}", format!("127.0.0.1:{port}"));
             assert_eq!(written([127, 0, 0, 1], Some(port), 24), expected);

@@ -1,6 +1,6 @@
 //! An endpoint in one cell: `127.0.0.1:80`, `[fe80::1]%eth0:22`, `/run/a.sock`, `route:1234`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::fields::{Datum, Side};
 use crate::model::{Endpoint, Family, Row};
@@ -38,7 +38,7 @@ pub(super) fn write(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) 
 }
 
 /// An IPv4 endpoint without names and interface.
-pub(super) fn numeric(side: Side, row: &Row<'_>) -> Option<digits::Short> {
+pub(super) fn numeric(side: Side, row: &Row<'_>) -> Option<(Ipv4Addr, Option<u16>)> {
     let end = side.of(row);
     let Some(IpAddr::V4(address)) = end.ip else {
         return None;
@@ -51,7 +51,7 @@ pub(super) fn numeric(side: Side, row: &Row<'_>) -> Option<digits::Short> {
         Some(port) => Some(u16::try_from(port).ok()?),
         None => None,
     };
-    Some(digits::Short::end(address, port))
+    Some((address, port))
 }
 
 /// True if nothing is known of this end. The local end of a packet socket is always known: it may receive

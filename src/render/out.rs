@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::HeaderLine;
 use crate::model::Summary;
 
-/// The buffer is written at this many bytes.
+/// The most bytes of a write: as many as a pipe holds. With more, the writer waits for the reader, and wakes it twice.
 const FULL: usize = 64 * 1024;
 /// Extra room for the last row, so that the buffer seldom grows.
 const SLACK: usize = 8 * 1024;
@@ -17,6 +17,8 @@ pub(super) struct Out<'w> {
     to: Box<dyn Write + 'w>,
     /// Bytes not written yet.
     pub(super) buffer: Vec<u8>,
+    /// Bytes of them before the last row.
+    before: usize,
     failed: Option<io::ErrorKind>,
 }
 
@@ -25,16 +27,17 @@ impl<'w> Out<'w> {
         Self {
             to,
             buffer: Vec::with_capacity(FULL + SLACK),
+            before: 0,
             failed: None,
         }
     }
 
-    /// Ends a row: writes the buffer if it is full.
+    /// Ends a row: writes the rows before it if the buffer is full.
     pub(super) fn row_done(&mut self) -> io::Result<ControlFlow<()>> {
-        if self.buffer.len() >= FULL || self.failed.is_some() {
-            self.spill()?;
-        }
-        Ok(ControlFlow::Continue(()))
+        let is_full = self.buffer.len() > FULL || self.failed.is_some();
+        let spilled = is_full.then(|| self.spill(self.before));
+        self.before = self.buffer.len();
+        spilled.transpose().map(|_| ControlFlow::Continue(()))
     }
 
     /// Ends the output; drops a header that is only wanted before rows.
@@ -46,15 +49,17 @@ impl<'w> Out<'w> {
     }
 
     pub(super) fn finish(&mut self) -> io::Result<()> {
-        self.spill()?;
+        self.spill(self.buffer.len())?;
         self.attempt(|to| to.flush())
     }
 
-    fn spill(&mut self) -> io::Result<()> {
-        let bytes = std::mem::take(&mut self.buffer);
-        let result = self.attempt(|to| to.write_all(&bytes));
+    /// Writes the first bytes of the buffer, or drops them.
+    fn spill(&mut self, end: usize) -> io::Result<()> {
+        let mut bytes = std::mem::take(&mut self.buffer);
+        let end = end.min(bytes.len());
+        let result = self.attempt(|to| to.write_all(bytes.get(..end).unwrap_or_default()));
+        bytes.drain(..end);
         self.buffer = bytes;
-        self.buffer.clear();
         result
     }
 

@@ -22,7 +22,7 @@ impl Literal {
     #[inline]
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         match &self.short {
-            Some(short) => short.write(out, 0),
+            Some(short) => short.write(out),
             None => out.extend_from_slice(self.text.as_bytes()),
         }
     }

@@ -96,9 +96,10 @@ fn cell(out: &mut Vec<u8>, style: Style, column: &mut PlainColumn, row: &Row<'_>
             return out.push(column.after);
         }
         Some(Datum::End(side)) => {
-            if let Some(end) = endpoint::numeric(side, row) {
+            if let Some((address, port)) = endpoint::numeric(side, row) {
                 let is_padded = column.after == b' ';
-                end.write(out, if is_padded { column.width } else { 0 });
+                let width = if is_padded { column.width } else { 0 };
+                digits::ipv4_end(out, address, port, width);
                 return out.push(column.after);
             }
         }
@@ -110,7 +111,7 @@ fn cell(out: &mut Vec<u8>, style: Style, column: &mut PlainColumn, row: &Row<'_>
     if let Some((known, text)) = &column.last
         && *known == key
     {
-        return text.write(out, 0);
+        return text.write(out);
     }
     let start = out.len();
     uncommon(out, style, column, row);
