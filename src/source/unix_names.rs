@@ -14,14 +14,18 @@ use crate::wire;
 
 const UNIX: Table = Table::new(Protocol::Unix, Family::Unix);
 
-/// Replies, and an index by inode.
+type ByNumber<T> = HashMap<u32, T, BuildHasherDefault<Spread>>;
+
+/// Replies, and what is named by inode.
 #[derive(Debug, Default)]
 pub(super) struct UnixNames {
     /// Replies, each after its length.
     replies: Vec<u8>,
-    /// Positions by inode; `None` = it has no name, or there is no such socket.
-    index: HashMap<u32, Option<u32>, BuildHasherDefault<Spread>>,
-    /// For sockets that are not in the index; `None` = no further requests.
+    /// Inodes that were listed or requested: 64 bits by the quotient of inode and 64. Most inodes are close together.
+    known: ByNumber<u64>,
+    /// Positions of replies with a name, by inode.
+    named: ByNumber<u32>,
+    /// For sockets that are not known; `None` = no further requests.
     pub(super) live: Option<(Channel, Recorder)>,
     /// Why names may be missing, if so.
     pub(super) failure: Option<Cause>,
@@ -30,13 +34,19 @@ pub(super) struct UnixNames {
 impl UnixNames {
     /// Holds a reply.
     pub(super) fn add(&mut self, reply: &[u8]) {
-        let begin = wire::unix_name(reply).and_then(|_| u32::try_from(self.replies.len()).ok());
+        if let Some((inode, name)) = wire::unix_name(reply) {
+            self.know(inode);
+            if let (false, Ok(begin)) = (name.is_empty(), u32::try_from(self.replies.len())) {
+                self.named.insert(inode, begin);
+            }
+        }
         let length = u32::try_from(reply.len()).unwrap_or(u32::MAX);
         self.replies.extend_from_slice(&length.to_ne_bytes());
         self.replies.extend_from_slice(reply);
-        if let Some(inode) = wire::unix_inode(reply) {
-            self.index.insert(inode, begin);
-        }
+    }
+
+    fn know(&mut self, inode: u32) {
+        *self.known.entry(inode / u64::BITS).or_default() |= 1 << (inode % u64::BITS);
     }
 
     /// The end of the last reply.
@@ -54,24 +64,28 @@ impl UnixNames {
     /// Forgets all replies.
     pub(super) fn clear(&mut self) {
         self.replies.clear();
-        self.index.clear();
+        self.known.clear();
+        self.named.clear();
     }
 
     /// The name of the socket with this inode; `None` if it has none or is gone.
     pub(super) fn of(&mut self, inode: u64) -> Option<&[u8]> {
         let inode = u32::try_from(inode).ok()?;
-        let begin = match self.index.get(&inode) {
-            Some(begin) => *begin,
-            None => self.ask(inode),
-        };
-        let (reply, _) = self.at(usize::try_from(begin?).ok()?)?;
-        wire::unix_name(reply)
+        let known = self.known.get(&(inode / u64::BITS));
+        if known.is_none_or(|known| known >> (inode % u64::BITS) & 1 == 0) {
+            self.ask(inode);
+        }
+        let begin = *self.named.get(&inode)?;
+        let (reply, _) = self.at(usize::try_from(begin).ok()?)?;
+        Some(wire::unix_name(reply)?.1)
     }
 
     /// Requests one socket and holds the reply.
-    fn ask(&mut self, inode: u32) -> Option<u32> {
-        let (mut channel, recorder) = self.live.take()?;
-        self.index.insert(inode, None);
+    fn ask(&mut self, inode: u32) {
+        let Some((mut channel, recorder)) = self.live.take() else {
+            return;
+        };
+        self.know(inode);
         match channel.ask(wire::unix_name_request(inode)) {
             Ok((datagram, answer)) => {
                 recorder.keep(UNIX, datagram);
@@ -81,11 +95,10 @@ impl UnixNames {
             }
             Err(cause) => {
                 self.failure = Some(cause.into());
-                return None;
+                return;
             }
         }
         self.live = Some((channel, recorder));
-        *self.index.get(&inode)?
     }
 }
 

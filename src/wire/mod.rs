@@ -27,7 +27,7 @@ pub use request::{
     unix_name_request,
 };
 pub use sequence::{has_end, is_ours, table_of, tag, tag_with_end};
-pub use unix::{unix_inode, unix_name};
+pub use unix::unix_name;
 
 /// Reads one reply of a dump of `protocol` into the scratch socket.
 ///

@@ -74,22 +74,17 @@ fn file(socket: &mut Socket, value: &[u8]) {
     }
 }
 
-/// The inode in a reply, if it has one.
-pub fn unix_inode(reply: &[u8]) -> Option<u32> {
-    let (header, _) = UnixDiagMsg::ref_from_prefix(reply).ok()?;
-    nonzero(header.inode.get())
-}
-
-/// The name in a reply; `None` if it has none or is malformed.
-pub fn unix_name(reply: &[u8]) -> Option<&[u8]> {
-    let (_, attributes) = UnixDiagMsg::ref_from_prefix(reply).ok()?;
-    let mut found = None;
+/// Inode and name in a reply; empty = unnamed, `None` = no inode, or malformed.
+pub fn unix_name(reply: &[u8]) -> Option<(u32, &[u8])> {
+    let (header, attributes) = UnixDiagMsg::ref_from_prefix(reply).ok()?;
+    let mut found = &[][..];
     let walked = walk(attributes, |kind, value| {
         if kind == UNIX_DIAG_NAME {
-            found = Some(name(value));
+            found = name(value);
         }
     });
-    walked.ok().and(found).filter(|name| !name.is_empty())
+    walked.ok()?;
+    Some((nonzero(header.inode.get())?, found))
 }
 
 /// A path without its final NUL; an abstract name (it begins with NUL) unchanged.
