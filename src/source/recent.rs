@@ -51,6 +51,7 @@ pub(super) struct Repeats {
     cookies: HashSet<u64>,
     /// Cookies or inodes of the last ones listed; 0 = none. Comparing so few numbers costs less than hashing one.
     numbers: [u64; REMEMBERED],
+    /// Of TCP and SCTP, of which several may have one number.
     keys: [Key; REMEMBERED],
     next: usize,
 }
@@ -84,11 +85,12 @@ impl Repeats {
         let Some(number) = socket.cookie.or(socket.inode) else {
             return false;
         };
-        let key = Key::of(socket).unwrap_or_default();
-        if self.numbers.contains(&number) && self.keys.contains(&key) {
+        let has_key = socket.protocol.is_tcp_like() || socket.protocol == Protocol::Sctp;
+        let key = has_key.then(|| Key::of(socket).unwrap_or_default());
+        if self.numbers.contains(&number) && key.is_none_or(|key| self.keys.contains(&key)) {
             return true;
         }
-        if let Some(oldest) = self.keys.get_mut(self.next) {
+        if let (Some(key), Some(oldest)) = (key, self.keys.get_mut(self.next)) {
             *oldest = key;
         }
         if let Some(oldest) = self.numbers.get_mut(self.next) {
