@@ -70,3 +70,40 @@ impl<'w> Out<'w> {
         what(&mut *self.to).inspect_err(|error| self.failed = Some(error.kind()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{FULL, Out};
+    use std::cell::RefCell;
+    use std::io::{self, Write};
+
+    struct Pieces<'p>(&'p RefCell<Vec<Vec<u8>>>);
+
+    impl Write for Pieces<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().push(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_write_has_whole_rows_and_is_no_longer_than_a_pipe_holds() -> io::Result<()> {
+        let pieces = RefCell::new(Vec::new());
+        let mut out = Out::new(Box::new(Pieces(&pieces)));
+        for number in 0..5_000 {
+            writeln!(out.buffer, "{number:50}")?;
+            let _ = out.row_done()?;
+        }
+        out.finish()?;
+        let pieces = pieces.take();
+        assert_eq!(pieces.concat().len(), 5_000 * 51);
+        for piece in pieces {
+            assert!(piece.len() <= FULL && piece.ends_with(b"\n"));
+        }
+        Ok(())
+    }
+}
