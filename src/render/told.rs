@@ -1,21 +1,24 @@
 //! Members of rows by shape: those that are the same in all rows of a shape become literal text.
 
+use std::borrow::Cow;
+
 use super::Field;
 use super::digits::Short;
 use crate::fields::{Cost, Datum};
-use crate::model::{Row, Table};
+use crate::model::{Row, Shutdown, State, Table};
 
 /// A text that every row has.
 #[derive(Clone)]
 pub(super) struct Literal {
-    text: String,
+    text: Vec<u8>,
     /// Likewise, if it is short.
     short: Option<Short>,
 }
 
 impl Literal {
-    pub(super) fn new(text: String) -> Self {
-        let short = Short::of(text.as_bytes());
+    pub(super) fn new(text: impl Into<Vec<u8>>) -> Self {
+        let text = text.into();
+        let short = Short::of(&text);
         Self { text, short }
     }
 
@@ -23,7 +26,7 @@ impl Literal {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         match &self.short {
             Some(short) => short.write(out),
-            None => out.extend_from_slice(self.text.as_bytes()),
+            None => out.extend_from_slice(&self.text),
         }
     }
 }
@@ -74,70 +77,114 @@ const PARTS: [Part; 14] = [
     (Field::is_extension, |row| row.socket.details.is_some()),
 ];
 
-/// The table of a row, and the [`PARTS`] that it has.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Shape {
-    table: Table,
-    has: [bool; PARTS.len()],
+/// Fields that many rows have the same values of.
+const SHARED: [Field; 8] = [
+    Field::State,
+    Field::RecvQueue,
+    Field::SendQueue,
+    Field::Uid,
+    Field::Shutdown,
+    Field::Mark,
+    Field::CgroupId,
+    Field::Cgroup,
+];
+
+/// Their values, from which alone their text follows.
+#[derive(PartialEq, Eq)]
+struct Values<'a> {
+    state: State,
+    numbers: [Option<u32>; 4],
+    shutdown: Option<Shutdown>,
+    cgroup_id: Option<u64>,
+    cgroup: Option<Cow<'a, [u8]>>,
 }
 
-impl Shape {
-    fn of(row: &Row<'_>) -> Self {
+impl<'a> Values<'a> {
+    fn of(row: &Row<'a>) -> Self {
+        let socket = row.socket;
         Self {
+            state: socket.state,
+            numbers: [
+                socket.recv_queue,
+                socket.send_queue,
+                socket.uid,
+                socket.mark,
+            ],
+            shutdown: socket.shutdown,
+            cgroup_id: socket.cgroup_id,
+            cgroup: row.cgroup.map(Cow::Borrowed),
+        }
+    }
+
+    fn keep(self) -> Values<'static> {
+        let cgroup = self.cgroup.map(|path| Cow::Owned(path.into_owned()));
+        Values { cgroup, ..self }
+    }
+}
+
+/// What rows have in common.
+#[derive(PartialEq, Eq)]
+struct Shape<'a> {
+    /// The values of [`SHARED`]; `None` = any.
+    values: Option<Values<'a>>,
+    table: Table,
+    /// A bit for each of the [`PARTS`] that they have, the last one lowest: one number is compared fast.
+    has: u16,
+}
+
+impl<'a> Shape<'a> {
+    fn of(row: &Row<'a>) -> Self {
+        let has = PARTS.map(|(_, has)| u16::from(has(row)));
+        Self {
+            values: Some(Values::of(row)),
             table: row.socket.table(),
-            has: PARTS.map(|(_, has)| has(row)),
+            has: has.into_iter().fold(0, |bits, has| bits << 1 | has),
         }
     }
 
-    /// The value of a field in all rows of this shape, if it is the same.
-    fn common(&self, field: Field, row: &Row<'_>, texts: Texts) -> Option<String> {
-        let mut parts = PARTS.iter().zip(self.has);
-        let is_lacking = parts.any(|((belongs, _), has)| !has && belongs(field));
-        match field.get(row) {
-            _ if !field.applies_to(self.table) => Some(texts.absent.to_owned()),
-            None if is_lacking => Some(texts.absent.to_owned()),
-            Some(Datum::Word(word)) if is_lacking => {
-                Some([texts.quote, word, texts.quote].concat())
-            }
-            _ => None,
-        }
+    /// True if a field has the value of `row` in all rows of this shape.
+    fn settles(&self, field: Field, row: &Row<'_>) -> bool {
+        let mut parts = PARTS.iter().rev().enumerate();
+        let is_lacking =
+            parts.any(|(bit, (belongs, _))| self.has >> bit & 1 == 0 && belongs(field));
+        let is_same = || matches!(field.get(row), None | Some(Datum::Word(_)));
+        self.values.is_some() && SHARED.contains(&field) || is_lacking && is_same()
     }
 }
 
-/// What a format writes.
-#[derive(Clone, Copy)]
-pub(super) struct Texts {
-    /// For a missing value.
-    pub(super) absent: &'static str,
-    /// Around a word.
-    pub(super) quote: &'static str,
-}
+/// Writes the value of a member in a row.
+type Write<'w> = &'w mut dyn FnMut(&mut Vec<u8>, &Member);
 
 /// The members of rows.
 pub(super) struct Told {
     all: Vec<Member>,
-    texts: Texts,
-    /// The members for each shape of the rows written so far.
+    /// What is written for a missing value.
+    absent: &'static str,
+    /// The members for shapes of the rows written so far.
     of_shapes: Vec<OfShape>,
     /// The place of the last row's shape among them.
     last: usize,
+    /// Number of rows whose values were those of no shape.
+    missed: usize,
 }
 
 /// The members for rows of one shape.
-pub(super) struct OfShape {
-    shape: Shape,
-    pub(super) told: Vec<Member>,
+struct OfShape {
+    shape: Shape<'static>,
+    told: Vec<Member>,
     /// The literal text after the last of them.
-    pub(super) rest: Literal,
+    rest: Literal,
 }
 
 impl OfShape {
-    fn new(shape: Shape, row: &Row<'_>, all: &[Member], texts: Texts) -> Self {
-        let (mut told, mut rest) = (Vec::new(), String::new());
-        for member in all {
-            rest.push_str(&member.key.text);
-            if let Some(text) = shape.common(member.column, row, texts) {
-                rest.push_str(&text);
+    fn new(shape: Shape<'_>, row: &Row<'_>, of: &Told, write: Write<'_>) -> Self {
+        let (mut told, mut rest) = (Vec::new(), Vec::new());
+        for member in &of.all {
+            rest.extend_from_slice(&member.key.text);
+            if !member.column.applies_to(shape.table) {
+                rest.extend_from_slice(of.absent.as_bytes());
+            } else if shape.settles(member.column, row) {
+                write(&mut rest, member);
             } else {
                 let key = Literal::new(std::mem::take(&mut rest));
                 told.push(Member {
@@ -146,18 +193,28 @@ impl OfShape {
                 });
             }
         }
-        let rest = Literal::new(rest);
-        Self { shape, told, rest }
+        let values = shape.values.map(Values::keep);
+        Self {
+            shape: Shape { values, ..shape },
+            told,
+            rest: Literal::new(rest),
+        }
     }
 }
 
 impl Told {
-    pub(super) const fn new(all: Vec<Member>, texts: Texts) -> Self {
+    /// One in so many rows whose values are not known makes them known: then most rows have known ones.
+    const SAMPLE: usize = 64;
+    /// Shapes with values, at most.
+    const MOST: usize = 16;
+
+    pub(super) const fn new(all: Vec<Member>, absent: &'static str) -> Self {
         Self {
             all,
-            texts,
+            absent,
             of_shapes: Vec::new(),
             last: 0,
+            missed: 0,
         }
     }
 
@@ -165,18 +222,42 @@ impl Told {
         self.all.len()
     }
 
-    /// The members that a row may have.
-    pub(super) fn of(&mut self, row: &Row<'_>) -> Option<&OfShape> {
+    /// Writes the members of a row.
+    pub(super) fn write(
+        &mut self,
+        out: &mut Vec<u8>,
+        row: &Row<'_>,
+        mut write: impl FnMut(&mut Vec<u8>, &Member),
+    ) {
         let shape = Shape::of(row);
-        let is_it = |known: &OfShape| known.shape == shape;
-        if !self.of_shapes.get(self.last).is_some_and(is_it) {
-            let known = self.of_shapes.iter().position(is_it);
-            self.last = known.unwrap_or_else(|| {
-                let new = OfShape::new(shape, row, &self.all, self.texts);
-                self.of_shapes.push(new);
-                self.of_shapes.len() - 1
-            });
+        if self.of_shapes.get(self.last).map(|of| &of.shape) != Some(&shape) {
+            self.last = self.place_of(shape, row, &mut write);
         }
-        self.of_shapes.get(self.last)
+        let Some(of) = self.of_shapes.get(self.last) else {
+            return;
+        };
+        for member in &of.told {
+            member.key.write(out);
+            write(out, member);
+        }
+        of.rest.write(out);
+    }
+
+    #[inline(never)]
+    fn place_of(&mut self, mut shape: Shape<'_>, row: &Row<'_>, write: Write<'_>) -> usize {
+        let place = |shape: &Shape<'_>| self.of_shapes.iter().position(|of| of.shape == *shape);
+        if let Some(place) = place(&shape) {
+            return place;
+        }
+        if !self.missed.is_multiple_of(Self::SAMPLE) || self.of_shapes.len() >= Self::MOST {
+            shape.values = None;
+        }
+        let known = place(&shape);
+        self.missed += 1;
+        known.unwrap_or_else(|| {
+            let new = OfShape::new(shape, row, self, write);
+            self.of_shapes.push(new);
+            self.of_shapes.len() - 1
+        })
     }
 }

@@ -18,7 +18,7 @@ use crate::render::events::{EventLayout, EventWriter, Lives, Step, carried, rfc_
 use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::summary::Totals;
-use crate::render::told::{Literal, Member, Texts, Told};
+use crate::render::told::{Literal, Member, Told};
 use crate::render::{Envelope, Extras, Field, Format, Layout, Repetition, Sink, cell, digits};
 use crate::text::{self, escape};
 
@@ -168,10 +168,15 @@ impl EventWriter for CsvEvents<'_> {
 /// Writes records field by field: RFC 4180.
 pub(in crate::render) struct Records<'w> {
     out: Out<'w>,
+    fields: usize,
+    quoting: Quoting,
+}
+
+/// Quotes fields.
+struct Quoting {
     /// True if an apostrophe precedes cells that a spreadsheet would take for a formula, and those that begin
     /// with an apostrophe.
     is_safe: bool,
-    fields: usize,
     /// A field being quoted.
     scratch: Vec<u8>,
 }
@@ -180,9 +185,11 @@ impl<'w> Records<'w> {
     pub(in crate::render) fn new(out: Out<'w>, format: Format) -> Self {
         Self {
             out,
-            is_safe: format == Format::CsvSafe,
             fields: 0,
-            scratch: Vec::new(),
+            quoting: Quoting {
+                is_safe: format == Format::CsvSafe,
+                scratch: Vec::new(),
+            },
         }
     }
 
@@ -205,27 +212,22 @@ impl<'w> Records<'w> {
         }
         self.begin();
         self.fields += columns.len() - 1;
-        let Some(shape) = columns.of(row) else {
-            return;
-        };
-        for member in &shape.told {
-            let out = &mut self.out.buffer;
-            member.key.write(out);
+        let quoting = &mut self.quoting;
+        columns.write(&mut self.out.buffer, row, |out, member| {
             match &member.column.get(row) {
                 None => {}
                 Some(Datum::Number(number)) => digits::integer(out, *number),
-                Some(Datum::Name(name)) if !self.is_safe && text::is_plain(name) => {
+                Some(Datum::Name(name)) if !quoting.is_safe && text::is_plain(name) => {
                     out.extend_from_slice(name);
                 }
                 Some(value) => {
                     let start = out.len();
                     if field(out, member.column, value, row) {
-                        self.quote(start);
+                        quoting.quote(out, start);
                     }
                 }
             }
-        }
-        shape.rest.write(&mut self.out.buffer);
+        });
     }
 
     /// Adds the first fields of records.
@@ -250,7 +252,7 @@ impl<'w> Records<'w> {
         self.begin();
         let start = self.out.buffer.len();
         self.out.buffer.extend_from_slice(text.as_bytes());
-        self.quote(start);
+        self.quoting.quote(&mut self.out.buffer, start);
     }
 
     pub(in crate::render) fn end(&mut self) -> io::Result<ControlFlow<()>> {
@@ -278,10 +280,11 @@ impl<'w> Records<'w> {
         buffer.extend_from_slice(b"\r\n");
         self.fields = 0;
     }
+}
 
+impl Quoting {
     /// Quotes the field that begins here, if it contains special characters.
-    pub(in crate::render) fn quote(&mut self, start: usize) {
-        let buffer = &mut self.out.buffer;
+    fn quote(&mut self, buffer: &mut Vec<u8>, start: usize) {
         if self.is_safe
             && let Some(b'=' | b'+' | b'-' | b'@' | b'\'' | b'\t' | b'\r') = buffer.get(start)
         {
@@ -314,11 +317,7 @@ fn cells(columns: &[Field]) -> Told {
         key: Literal::new(comma.to_owned()),
         parts: Vec::new(),
     });
-    let nothing = Texts {
-        absent: "",
-        quote: "",
-    };
-    Told::new(cells.collect(), nothing)
+    Told::new(cells.collect(), "")
 }
 
 /// The columns without structures: each of their parts once.

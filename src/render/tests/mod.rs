@@ -22,6 +22,7 @@ mod pairs;
 mod rounds;
 mod scene;
 mod search;
+mod shared;
 mod summary;
 mod table;
 mod taken;

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::value::{key, opening, value};
 use crate::model::{Row, Summary};
 use crate::render::out::Out;
-use crate::render::told::{Literal, Member, Texts, Told};
+use crate::render::told::{Literal, Member, Told};
 use crate::render::{Envelope, Field, Repetition};
 
 /// Writes the objects of a document, one per line or all on one line, or without a document.
@@ -50,12 +50,10 @@ impl<'w> Objects<'w> {
     }
 
     pub(in crate::render) fn end(&mut self) -> io::Result<ControlFlow<()>> {
-        let after: &[u8] = if self.line_feed.is_some() {
-            b"}"
-        } else {
-            b"}\n"
-        };
-        self.out.buffer.extend_from_slice(after);
+        self.out.buffer.push(b'}');
+        if self.line_feed.is_none() {
+            self.out.buffer.push(b'\n');
+        }
         self.out.row_done()
     }
 
@@ -112,13 +110,7 @@ impl Members {
             all.push(member(before, whole, parts.collect()));
         }
         Self {
-            told: Told::new(
-                all,
-                Texts {
-                    absent: "null",
-                    quote: "\"",
-                },
-            ),
+            told: Told::new(all, "null"),
             scratch: Vec::new(),
         }
     }
@@ -132,14 +124,10 @@ impl Members {
     }
 
     pub(in crate::render) fn write(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
-        let Some(shape) = self.told.of(row) else {
-            return;
-        };
-        for member in &shape.told {
-            member.key.write(out);
-            value(out, &mut self.scratch, member.column.get(row), member, row);
-        }
-        shape.rest.write(out);
+        let scratch = &mut self.scratch;
+        self.told.write(out, row, |out, member| {
+            value(out, scratch, member.column.get(row), member, row);
+        });
     }
 }
 
