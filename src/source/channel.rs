@@ -90,8 +90,6 @@ pub(super) struct Channel {
 /// Datagrams of a dump that can be received before any is decoded. Most dumps are no longer: a disturbance is noticed
 /// in time to repeat the dump, and no second thread is needed.
 pub(super) const READ_FIRST: usize = 4;
-/// Datagrams received by the thread that decodes them: for 50,000 sockets, a second thread costs more than it saves.
-pub(super) const READ_ALONE: usize = 256;
 /// Datagrams handed from one thread to the other together.
 const BATCH_LEN: usize = 8;
 /// Batches shared by two threads: one is filled, one is read, one waits.

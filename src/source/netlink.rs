@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::system::uname;
 
 use self::reader::{Dump, End, Reader, disturbance, flaw};
-use super::channel::{Channel, KernelSocket, OTHER_REPLY, READ_ALONE, READ_FIRST, Strangers};
+use super::channel::{Channel, KernelSocket, OTHER_REPLY, READ_FIRST, Strangers};
 use super::note::Note;
 use super::speaks::{in_use, speaks};
 use super::unix_names::UnixNames;
@@ -175,7 +175,6 @@ impl NetlinkSource {
                 None => first.datagrams().find_map(&mut read),
             }
         };
-        let end = end.or_else(|| (0..READ_ALONE).find_map(|_| read(channel.receive())));
         let end = end.unwrap_or_else(|| {
             channel.receive_rest(wire::ends_dump, |datagram| {
                 read(datagram).map_or(ControlFlow::Continue(()), ControlFlow::Break)
