@@ -75,9 +75,9 @@ impl Narrow {
         self
     }
 
-    /// True if it has a single port, which the kernel compares first.
+    /// True if it has a single port, or is a single connection.
     pub const fn is_by_port(&self) -> bool {
-        self.local_port.is_some() || self.peer_port.is_some()
+        self.local_port.is_some() || self.peer_port.is_some() || self.exact.is_some()
     }
 
     /// Everything a socket must pass, the single ports last.

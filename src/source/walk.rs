@@ -11,6 +11,7 @@ mod program;
 mod reader;
 mod record;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
 use std::iter::{once, repeat};
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 use self::bound::BoundRows;
 use self::counts::Counts;
 pub(super) use self::parts::paying;
-use self::parts::{PAYS_TO_LOOK, elements, shift};
+use self::parts::{PAYS_TO_LOOK, elements, shift, sockets};
 pub(super) use self::program::Scope;
 use self::program::{FUNCTION, LISTS, Plan, WANTED, program};
 use self::reader::Reader;
@@ -124,7 +125,8 @@ impl WalkSource {
             _ if !is_possible => None,
             Use::Never => None,
             Use::Always => Some(0),
-            Use::WherePays if request.narrow.exact.is_some() => None,
+            // The kernel compares single ports first, so a dump costs less.
+            Use::WherePays if request.narrow.is_by_port() => None,
             Use::WherePays => paying(Scope::Own(None), 1, request),
         }
     }
@@ -137,6 +139,26 @@ impl WalkSource {
         self.usage = Use::Never;
         self.refusal = Some(error.into());
         None
+    }
+
+    /// The request without BOUND, if nothing is only bound to the single wanted port: netlink would walk the sockets of
+    /// all ports.
+    fn without_bound<'r>(&self, request: &'r Request) -> Cow<'r, Request> {
+        let rest = request.states.without(State::Bound);
+        let is_of_use = self.usage == Use::WherePays
+            && ![request.states, StateSet::EMPTY].contains(&rest)
+            && request.narrow.local_port.is_some()
+            && request.narrow.exact.is_none()
+            && !self.netlink.is_recorded()
+            && sockets(Scope::Own(None)).is_some_and(|count| count >= PAYS_TO_LOOK);
+        let found = is_of_use.then(|| bound::find(&self.btf, request).ok().flatten());
+        match found.flatten() {
+            Some(found) if found.is_empty() => Cow::Owned(Request {
+                states: rest,
+                ..request.clone()
+            }),
+            _ => Cow::Borrowed(request),
+        }
     }
 
     fn over_netlink(
@@ -185,7 +207,8 @@ impl Source for WalkSource {
         if let Some(outcome) = self.list(&tables, request, visitor) {
             return Some(outcome.unwrap_or_else(|error| Outcome::failed(error.into())));
         }
-        let mut outcome = self.netlink.visit_both(request, visitor)?;
+        let request = self.without_bound(request);
+        let mut outcome = self.netlink.visit_both(&request, visitor)?;
         outcome.reason = outcome.reason.or(self.refusal.take());
         Some(outcome)
     }

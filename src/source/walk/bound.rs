@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::thread;
 
 use super::Scope;
 use super::parts::{elements, shift, sockets};
-use super::program::{FUNCTION, Plan, bound_program};
+use super::program::{FUNCTION, LISTS, Plan, WANTED, bound_program};
 use super::reader::records;
 use super::record::{Detailed, Extent, STRAYED, TABLE};
-use crate::bpf::{self, Btf, Hook, Instruction, Link, Malformed, Map, TypeKind};
+use crate::bpf::{self, Btf, Hook, Instruction, Link, Malformed, Map, MapKind, TypeKind};
 use crate::error::Error;
 use crate::model::State;
 use crate::source::Request;
@@ -27,6 +28,19 @@ const MOST: usize = 30_000;
 /// Average of sockets in an element: so many that their chains can advance together, and so few that they stay in the
 /// caches until they are looked at.
 const TOGETHER: u64 = 1 << 13;
+
+/// Finds those of the own namespace, without any other walk; `None` = not proven.
+///
+/// # Errors
+///
+/// When the kernel refuses, or its types have an unknown layout.
+pub(super) fn find(btf: &Path, request: &Request) -> Result<Option<BoundRows>, Error> {
+    let lists = Map::new(MapKind::Value, LISTS)?;
+    let search = bpf::describe(btf, &WANTED, |btf| {
+        Search::new(btf, lists, Scope::Own(None), request)
+    });
+    search?.run()
+}
 
 /// A program that is not yet loaded.
 #[derive(Debug)]
@@ -147,9 +161,8 @@ fn read(output: impl Read + Send) -> io::Result<Found> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
-    use super::super::program::{LISTS, WANTED};
-    use super::{Scope, Search, read};
-    use crate::bpf::{self, BTF, Map, MapKind};
+    use super::{find, read};
+    use crate::bpf::BTF;
     use crate::filter::Narrow;
     use crate::model::StateSet;
     use crate::skip::skip;
@@ -201,11 +214,7 @@ mod tests {
                 local_port,
                 ..Narrow::default()
             };
-            let lists = Map::new(MapKind::Value, LISTS).unwrap();
-            let search = bpf::describe(Path::new(BTF), &WANTED, |btf| {
-                Search::new(btf, lists, Scope::Own(None), &request)
-            });
-            if let Err(error) = search.and_then(|search| search.run()) {
+            if let Err(error) = find(Path::new(BTF), &request) {
                 let text = error.chain();
                 let is_denied =
                     text.contains("not permitted") || text.contains("of the expected type");

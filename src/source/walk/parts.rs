@@ -22,10 +22,7 @@ pub(super) const PAYS_TO_LOOK: u64 = 75_000;
 /// The number of sockets, if it is so large that the walk costs less than this many dumps, each of which walks the
 /// sockets of all namespaces.
 pub(in crate::source) fn paying(scope: Scope, dumps: usize, request: &Request) -> Option<u64> {
-    let has_bound = request.states.contains(State::Bound);
-    let least = match (dumps, has_bound) {
-        (1, true) if request.narrow.is_by_port() => PAYS_TO_LOOK,
-        (1, false) if request.narrow.is_by_port() => return None,
+    let least = match (dumps, request.states.contains(State::Bound)) {
         (1, _) => PAYS,
         (_, false) => PAYS_FOR_ALL,
         (_, true) => PAYS_FOR_ALL_WITH_BOUND,
