@@ -139,14 +139,7 @@ impl Writer<'_> {
 
     /// Lists the buckets that are not empty.
     fn list_buckets(&mut self, ports: List, over: Label, unproven: Label) -> Result<(), Malformed> {
-        let next_bucket = self.code.label();
-        self.get(BUCKET, FIRST);
-        self.code.place(next_bucket);
-        self.code.jump(Condition::TooLong, unproven);
-        self.get(R::R1, BUCKETS);
-        self.code.jump(Condition::Same(BUCKET, R::R1), over);
-        self.first_port(BUCKET)?;
-        self.code.copy(NODE, R::R1);
+        let next_bucket = self.each_bucket(over, unproven)?;
         self.number_at(R::R1)?;
         self.code.jump(Condition::Is(R::R1, 0), next_bucket);
         self.push(ports, ports.count, NODE, unproven);
@@ -162,14 +155,8 @@ impl Writer<'_> {
         unproven: Label,
         look: impl FnOnce(&mut Self) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
-        let [next_bucket, next_node] = [(); 2].map(|()| self.code.label());
-        self.get(BUCKET, FIRST);
-        self.code.place(next_bucket);
-        self.code.jump(Condition::TooLong, unproven);
-        self.get(R::R1, BUCKETS);
-        self.code.jump(Condition::Same(BUCKET, R::R1), over);
-        self.first_port(BUCKET)?;
-        self.code.copy(NODE, R::R1);
+        let next_bucket = self.each_bucket(over, unproven)?;
+        let next_node = self.code.label();
         self.code.place(next_node);
         self.code.jump(Condition::TooLong, unproven);
         self.code.copy(R::R1, NODE);
@@ -336,18 +323,26 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Loads the address of a bucket's first link into the first register, and advances the bucket.
-    fn first_port(&mut self, bucket: R) -> Result<(), Malformed> {
-        self.code.copy(R::R1, bucket);
-        self.code.add_number(bucket, 1);
-        self.forget(bucket);
+    /// Begins a loop over the element's buckets, which goes on at the label: loads the address of each one's first link
+    /// into the node's register.
+    fn each_bucket(&mut self, over: Label, unproven: Label) -> Result<Label, Malformed> {
+        let next_bucket = self.code.label();
+        self.get(BUCKET, FIRST);
+        self.code.place(next_bucket);
+        self.code.jump(Condition::TooLong, unproven);
+        self.get(R::R1, BUCKETS);
+        self.code.jump(Condition::Same(BUCKET, R::R1), over);
+        self.code.copy(R::R1, BUCKET);
+        self.code.add_number(BUCKET, 1);
+        self.forget(BUCKET);
         self.code.set(R::R2, self.btf.size(BUCKET_OF_PORTS)?);
         self.code.multiply(R::R1, R::R2);
         self.get(R::R2, BASE);
         self.code.add_register(R::R1, R::R2);
         let first = self.btf.offset(BUCKET_OF_PORTS, "chain.first", POINTER)?;
         self.code.add_number(R::R1, first.into());
-        Ok(())
+        self.code.copy(NODE, R::R1);
+        Ok(next_bucket)
     }
 
     /// Offsets of the node in the structure of an address and port, and of the first link to its sockets.
