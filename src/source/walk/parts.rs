@@ -5,7 +5,6 @@ use std::fs;
 use super::Scope;
 use crate::bpf::{Map, MapKind, Numbers};
 use crate::error::Error;
-use crate::model::State;
 use crate::source::Request;
 
 /// From this many TCP sockets on the walk costs less than the dump, including its setup.
@@ -14,19 +13,13 @@ const PAYS: u64 = 25_000;
 const PAYS_FOR_STEP: u64 = 400;
 /// As [`PAYS`], for several namespaces, times their number.
 const PAYS_FOR_ALL: u64 = 50_000;
-/// As [`PAYS_FOR_ALL`], if bound sockets are listed.
-const PAYS_FOR_ALL_WITH_BOUND: u64 = 300_000;
 /// From this many on, checking whether any socket is only bound costs less than listing those over netlink.
 pub(super) const PAYS_TO_LOOK: u64 = 75_000;
 
 /// The number of sockets, if it is so large that the walk costs less than this many dumps, each of which walks the
 /// sockets of all namespaces.
 pub(in crate::source) fn paying(scope: Scope, dumps: usize, request: &Request) -> Option<u64> {
-    let least = match (dumps, request.states.contains(State::Bound)) {
-        (1, _) => PAYS,
-        (_, false) => PAYS_FOR_ALL,
-        (_, true) => PAYS_FOR_ALL_WITH_BOUND,
-    };
+    let least = if dumps == 1 { PAYS } else { PAYS_FOR_ALL };
     let steps = u64::try_from(request.narrow.program.len()).unwrap_or(u64::MAX);
     let least = steps.saturating_mul(PAYS_FOR_STEP).saturating_add(least);
     let dumps = u64::try_from(dumps).unwrap_or(u64::MAX);
